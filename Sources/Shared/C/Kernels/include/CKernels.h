@@ -1,0 +1,12 @@
+// The loops that need SIMD, each with one definition of its result.
+//
+// Every kernel exists in three tiers (scalar, AVX2, AVX-512), chosen once at run time; the tiers give the same
+// bits. Elementwise code reaches that by compiling one source three times with contraction off; sums
+// use sixteen partial sums in a fixed order; low-bit products are exact in integers.
+#ifndef CKERNELS_H
+#define CKERNELS_H
+
+#include "elementwise.h"
+#include "tier.h"
+
+#endif

@@ -1,0 +1,20 @@
+// A C face of the SentencePiece library: load a model, turn UTF-8 text into piece ids.
+#ifndef CSENTENCEPIECE_H
+#define CSENTENCEPIECE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct fpq_sentencepiece fpq_sentencepiece;
+
+/// Loads a `spiece.model`. Returns NULL and writes a message of at most `capacity` bytes on failure.
+fpq_sentencepiece *fpq_sentencepiece_load(const char *path, char *message, size_t capacity);
+void fpq_sentencepiece_free(fpq_sentencepiece *model);
+int32_t fpq_sentencepiece_size(const fpq_sentencepiece *model);
+
+/// Encodes `length` bytes of UTF-8. Writes at most `capacity` ids; returns how many there are, or -1.
+ptrdiff_t fpq_sentencepiece_encode(
+    const fpq_sentencepiece *model, const char *text, size_t length, int32_t *ids,
+    size_t capacity);
+
+#endif

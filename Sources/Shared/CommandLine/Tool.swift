@@ -1,0 +1,23 @@
+import ArgumentParser
+import Foundation
+import Platform
+
+/// A command-line tool: arguments by ArgumentParser, failures as one line on stderr, exit codes 0, 1, 2, 64.
+package protocol Tool: ParsableCommand {}
+
+extension Tool {
+  /// Parses, runs, and turns what is thrown into the one-line form and the exit code.
+  package static func main() {
+    Console.toolName = _commandName
+    Interrupt.install()
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch let failure as Failure {
+      Console.say(failure.description)
+      exit(withError: ExitCode.failure)
+    } catch {
+      exit(withError: error)
+    }
+  }
+}

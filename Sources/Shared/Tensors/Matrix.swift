@@ -1,0 +1,38 @@
+/// Row-major f32 [rows][columns] at a fixed, 64-byte aligned address, for the kernels.
+///
+/// A class, because model graphs pass these between layers and reuse them. Threads may write disjoint parts at once.
+package final class Matrix: @unchecked Sendable {
+  package let rows: Int
+  package let columns: Int
+  package let pointer: UnsafeMutablePointer<Float>
+
+  /// Memory for [rows][columns], not initialized to any value unless `zeroed`.
+  package init(rows: Int, columns: Int, zeroed: Bool = false) {
+    self.rows = rows
+    self.columns = columns
+    pointer = UnsafeMutableRawPointer.allocate(
+      byteCount: max(1, rows * columns) * MemoryLayout<Float>.stride, alignment: 64
+    ).bindMemory(to: Float.self, capacity: max(1, rows * columns))
+    if zeroed { pointer.initialize(repeating: 0, count: rows * columns) }
+  }
+
+  /// A copy of `values`, row-major.
+  package convenience init(rows: Int, columns: Int, values: [Float]) {
+    precondition(
+      values.count == rows * columns, "a matrix of \(rows)x\(columns) wants as many values")
+    self.init(rows: rows, columns: columns)
+    values.withUnsafeBufferPointer { source in
+      guard let base = source.baseAddress else { return }
+      pointer.update(from: base, count: source.count)
+    }
+  }
+
+  deinit { pointer.deallocate() }
+
+  package var count: Int { rows * columns }
+
+  /// The first element of `row`.
+  package func row(_ row: Int) -> UnsafeMutablePointer<Float> { pointer + row * columns }
+
+  package var values: [Float] { Array(UnsafeBufferPointer(start: pointer, count: count)) }
+}

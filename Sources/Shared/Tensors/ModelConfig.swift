@@ -1,0 +1,79 @@
+import Foundation
+import Platform
+
+/// A JSON configuration file of a model part (`config.json`, `scheduler_config.json`, `model_index.json`).
+///
+/// Unknown keys are ignored; a key of the wrong type or an unsupported value is refused by name. `null` counts as absent.
+package struct ModelConfig: Sendable {
+  package let path: String
+  package let json: JSON
+
+  package init(_ path: String) throws {
+    self.path = path
+    guard let data = FileManager.default.contents(atPath: path) else {
+      throw Failure(path, "expected a configuration file, found none")
+    }
+    do {
+      json = try data.withUnsafeBytes { try JSON(parsing: $0, allowNonFinite: true) }
+    } catch let error as JSON.SyntaxError {
+      throw Failure(path, "byte \(error.offset): expected \(error.expected)")
+    }
+    guard case .object = json else { throw Failure(path, "expected a JSON object") }
+  }
+
+  private func value<T>(_ key: String, _ kind: String, _ read: (JSON) -> T?) throws -> T? {
+    guard let found = json[key], found != .null else { return nil }
+    guard let value = read(found) else {
+      throw Failure(path, "\(key): expected \(kind), found \(found)")
+    }
+    return value
+  }
+
+  package func int(_ key: String) throws -> Int? { try value(key, "a whole number", \.int) }
+
+  package func double(_ key: String) throws -> Double? { try value(key, "a number", \.double) }
+
+  package func bool(_ key: String) throws -> Bool? {
+    try value(key, "true or false") { if case .bool(let flag) = $0 { flag } else { nil } }
+  }
+
+  package func string(_ key: String) throws -> String? {
+    try value(key, "a string") { if case .string(let text) = $0 { text } else { nil } }
+  }
+
+  package func ints(_ key: String) throws -> [Int]? {
+    try value(key, "whole numbers") { list in
+      guard case .array(let elements) = list else { return nil }
+      let numbers = elements.compactMap(\.int)
+      return numbers.count == elements.count ? numbers : nil
+    }
+  }
+
+  package func strings(_ key: String) throws -> [String]? {
+    try value(key, "strings") { list in
+      guard case .array(let elements) = list else { return nil }
+      return elements.compactMap { if case .string(let text) = $0 { text } else { nil } }
+    }
+  }
+
+  /// The positive whole number under `key`, `fallback` when it is absent.
+  ///
+  /// - Throws: `Failure` when it is absent without a fallback, or not positive.
+  package func size(_ key: String, default fallback: Int? = nil) throws -> Int {
+    guard let found = try int(key) ?? fallback, found > 0 else {
+      throw Failure(path, "\(key): expected a positive whole number, found \(json[key] ?? .null)")
+    }
+    return found
+  }
+
+  /// The value of `key`, refused when it is one that this implementation does not compute.
+  package func choice(
+    _ key: String, of supported: [String], default fallback: String
+  ) throws -> String {
+    let found = try string(key) ?? fallback
+    guard supported.contains(found) else {
+      throw Failure(path, "\(key): expected \(supported.joined(separator: " or ")), found \(found)")
+    }
+    return found
+  }
+}

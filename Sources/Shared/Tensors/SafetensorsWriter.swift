@@ -1,0 +1,87 @@
+import Foundation
+import Platform
+
+/// Writes a safetensors stream: the header first, then each tensor's bytes as they are made.
+///
+/// Sizes are known before the data, so nothing is held but the tensor being written. Order as the original library's:
+/// element size descending, then name; header padded to a multiple of 8 with spaces; same input, same bytes.
+package struct SafetensorsWriter {
+  /// A tensor to be written, whose bytes are made when its turn comes.
+  package struct Entry {
+    package let name: String
+    package let dtype: DType
+    package let shape: [Int]
+    /// Hands the tensor's little-endian bytes, in one or more pieces, to the sink.
+    package let produce: (_ sink: (UnsafeRawBufferPointer) throws -> Void) throws -> Void
+
+    package init(
+      name: String, dtype: DType, shape: [Int],
+      produce: @escaping (_ sink: (UnsafeRawBufferPointer) throws -> Void) throws -> Void
+    ) {
+      self.name = name
+      self.dtype = dtype
+      self.shape = shape
+      self.produce = produce
+    }
+
+    /// A tensor that exists already; its bytes are copied as they are.
+    package init(_ tensor: Tensor, as name: String? = nil) {
+      self.init(name: name ?? tensor.name, dtype: tensor.dtype, shape: tensor.shape) { sink in
+        try sink(tensor.bytes)
+      }
+    }
+
+    var byteCount: Int { shape.reduce(1, *) * dtype.bits / 8 }
+  }
+
+  /// Writes all of `entries` and `metadata` to `output`; the caller commits it.
+  package static func write(
+    _ entries: [Entry], metadata: [String: String], to output: OutputFile
+  ) throws {
+    let order = DType.allCases
+    let sorted = entries.sorted {
+      let (a, b) = (order.firstIndex(of: $0.dtype)!, order.firstIndex(of: $1.dtype)!)
+      return a != b ? a > b : $0.name < $1.name
+    }
+    var header = "{"
+    if !metadata.isEmpty {
+      let pairs = metadata.sorted { $0.key < $1.key }.map { "\(quote($0.key)):\(quote($0.value))" }
+      header += "\"__metadata__\":{\(pairs.joined(separator: ","))},"
+    }
+    var offset = 0
+    for entry in sorted {
+      let end = offset + entry.byteCount
+      header += "\(quote(entry.name)):{\"dtype\":\"\(entry.dtype.rawValue)\","
+      header += "\"shape\":[\(entry.shape.map(String.init).joined(separator: ","))],"
+      header += "\"data_offsets\":[\(offset),\(end)]},"
+      offset = end
+    }
+    if header.hasSuffix(",") { header.removeLast() }
+    header += "}"
+    header += String(repeating: " ", count: (8 - header.utf8.count % 8) % 8)
+    try withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { try output.write($0) }
+    try output.write(header.utf8)
+    for entry in sorted {
+      var written = 0
+      try entry.produce { bytes in
+        written += bytes.count
+        try output.write(bytes)
+      }
+      precondition(written == entry.byteCount, "\(entry.name): \(written) bytes for \(entry.shape)")
+    }
+  }
+
+  /// `text` as a JSON string.
+  static func quote(_ text: String) -> String {
+    var quoted = "\""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\"": quoted += "\\\""
+      case "\\": quoted += "\\\\"
+      case "\u{0}"..."\u{1F}": quoted += String(format: "\\u%04x", scalar.value)
+      default: quoted.unicodeScalars.append(scalar)
+      }
+    }
+    return quoted + "\""
+  }
+}

@@ -1,0 +1,9 @@
+import ArgumentParser
+import CommandLine
+import Platform
+
+@main
+struct FpqPack: Tool {
+  static let configuration = CommandConfiguration(commandName: "fpq-pack")
+  func run() throws {}
+}
