@@ -1,0 +1,69 @@
+import CDense
+import CKernels
+import Platform
+import Tensors
+
+/// A float weight [outputs][inputs], row-major, left in its stored type (F32, F16, BF16) where the file is mapped.
+///
+/// Half types become f32 a block of outputs at a time, inside the product, so that a model needs no f32 copy of itself.
+package struct DenseMatrix: Sendable {
+  package let tensor: Tensor
+  package let outputs: Int
+  package let inputs: Int
+
+  /// Views `tensor` as [outputs][inputs], where outputs is its first dimension.
+  ///
+  /// - Throws: `Failure` unless it has F32, F16 or BF16 elements and at least one dimension.
+  package init(_ tensor: Tensor) throws {
+    guard [.f32, .f16, .bf16].contains(tensor.dtype) else {
+      throw Failure(tensor.place, "expected F32, F16 or BF16, found \(tensor.dtype.rawValue)")
+    }
+    guard let first = tensor.shape.first, first > 0 else {
+      throw Failure(tensor.place, "expected a weight, found shape \(tensor.shape)")
+    }
+    self.tensor = tensor
+    outputs = first
+    inputs = tensor.count / first
+  }
+
+  /// Writes outputs `rows` as f32 [rows.count][inputs] to `target`.
+  package func copyRows(_ rows: Range<Int>, to target: UnsafeMutablePointer<Float>) {
+    let range = (rows.lowerBound * inputs)..<(rows.upperBound * inputs)
+    let start = tensor.bytes.baseAddress! + range.lowerBound * tensor.dtype.bits / 8
+    let aligned = Int(bitPattern: start) % 2 == 0
+    if tensor.dtype == .f16, aligned {
+      fpq_half_to_float(range.count, start.assumingMemoryBound(to: UInt16.self), target)
+    } else if tensor.dtype == .bf16, aligned {
+      fpq_bfloat16_to_float(range.count, start.assumingMemoryBound(to: UInt16.self), target)
+    } else {
+      // The initializer admitted only types that this reads.
+      try! tensor.copyFloats(range, to: target)
+    }
+  }
+
+  /// y[t][n] = sum over k of x[t][k] weight[n][k] + bias[n]; x [tokens][inputs], y [tokens][outputs].
+  ///
+  /// Tiles depend on the shape alone, so the result does not depend on the number of threads.
+  package func multiply(_ x: Matrix, bias: [Float]?) -> Matrix {
+    precondition(x.columns == inputs, "\(tensor.name): input of \(x.columns), weight of \(inputs)")
+    let y = Matrix(rows: x.rows, columns: outputs)
+    let block = outputs >= 1024 ? 128 : 64
+    Parallel.chunks(of: outputs, size: block) { range in
+      let weight = Matrix(rows: range.count, columns: inputs)
+      copyRows(range, to: weight.pointer)
+      for start in stride(from: 0, to: x.rows, by: 256) {
+        let rows = min(256, x.rows - start)
+        let status = fpq_gemm_f32(
+          1, rows, range.count, inputs, x.row(start), inputs, weight.pointer, inputs, 0,
+          y.row(start) + range.lowerBound, outputs)
+        precondition(status == 0, "oneDNN refused a product of \(rows)x\(range.count)x\(inputs)")
+      }
+      guard let bias else { return }
+      for row in 0..<x.rows {
+        let target = y.row(row)
+        for n in range { target[n] += bias[n] }
+      }
+    }
+    return y
+  }
+}
