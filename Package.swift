@@ -47,9 +47,9 @@ let package = Package(
     tool("fpq-show", "Inspection"),
 
     // The library, in the order the data flows (top: nearest to the tools).
-    layer("CommandLine", ["Platform", argumentParser]),
+    layer("CommandLine", ["Pipeline", "Platform", argumentParser]),
     layer("Inspection", ["Tensors", "Formats", "Platform"]),
-    layer("Export", ["Rounding", "Models", "Formats", "Tensors", "Platform"]),
+    layer("Export", ["Rounding", "Pipeline", "Formats", "Tensors", "Platform"]),
     layer(
       "Rounding", ["Calibration", "Models", "Formats", "Tensors", "Platform", "CKernels", "CDense"]),
     layer("Calibration", ["Pipeline", "Models", "Sampling", "Tensors", "Platform", "CDense"]),
