@@ -6,6 +6,11 @@ package enum References {
   package static let folder = URL(fileURLWithPath: #filePath)
     .deletingLastPathComponent().deletingLastPathComponent().appending(path: "References").path
 
+  /// The trained example model.
+  package static let exampleModel = URL(fileURLWithPath: #filePath)
+    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    .appending(path: "examples/emoji-pixart").path
+
   /// The path of a file of a case, `path("pixart-sigma/config.json")`.
   package static func path(_ relative: String) -> String { "\(folder)/\(relative)" }
 

@@ -42,7 +42,7 @@ package struct CalibrationSettings: Equatable, Sendable {
       return found
     }
     func string(_ key: String) throws -> String {
-      try value(key) { if case .string(let text) = $0 { text } else { nil } }
+      try value(key, \.string)
     }
     self.init(
       steps: try value("steps", \.int), guidanceScale: try value("guidance_scale", \.double),

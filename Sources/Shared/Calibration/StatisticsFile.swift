@@ -29,7 +29,7 @@ package final class StatisticsFile {
       guard case .array(let names) = names else {
         throw Failure("\(source.path): \(site)", "expected a list of layers")
       }
-      layers[site] = names.compactMap { if case .string(let name) = $0 { name } else { nil } }
+      layers[site] = names.compactMap(\.string)
     }
     self.layers = layers
     sites = layers.keys.sorted()

@@ -33,18 +33,14 @@ package struct PromptEncoder {
     var encoded: [String: PromptStates] = [:]
     let progress = Progress("text", total: Set(prompts).count, unit: "prompts")
     for prompt in prompts where encoded[prompt] == nil {
-      let ids = tokenizer.encode(PromptEncoder.cleaned(prompt), maxLength: promptLength)
-      let mask = Array(repeating: true, count: ids.count)
-      let states = try encoder.encode(ids: ids, mask: mask, batch: 1, observer: nil)
+      let tokens = try tokenizer.encode(preparedPrompt(prompt), length: promptLength)
+      let ids = zip(tokens.ids, tokens.mask).filter(\.1).map(\.0)
+      let states = try encoder.encode(
+        ids: ids, mask: Array(repeating: true, count: ids.count), batch: 1, observer: nil)
       encoded[prompt] = PromptStates(prompt: prompt, states: states)
       progress.advance()
     }
     progress.finish()
     return encoded
-  }
-
-  /// Lower case without surrounding white space: what the pipelines do with `clean_caption` off.
-  static func cleaned(_ prompt: String) -> String {
-    prompt.lowercased().trimmingCharacters(in: .whitespacesAndNewlines)
   }
 }

@@ -27,8 +27,8 @@ package final class TextToImage {
   package let transformer: PixArtTransformer
   package let options: SamplingOptions
   /// The size asked for, in pixels, and the one that is sampled.
-  package let requested: (width: Int, height: Int)
-  package let sampled: (width: Int, height: Int)
+  package let requested: ResolutionBin
+  package let sampled: ResolutionBin
   private let autoencoder: AutoencoderKL
   private let schedulerConfig: ModelConfig
 
@@ -41,14 +41,16 @@ package final class TextToImage {
     self.options = options
     schedulerConfig = try folder.config("scheduler", file: "scheduler_config.json")
     autoencoder = try AutoencoderKL(folder: folder.folder("vae"))
-    _ = try makeScheduler(config: schedulerConfig, override: options.scheduler)
     let factor = autoencoder.config.downsampling
     let native = transformer.config.sampleSize * factor
-    requested = (options.width ?? native, options.height ?? native)
-    let bins = ResolutionBins(sampleSize: transformer.config.sampleSize)
+    requested = ResolutionBin(height: options.height ?? native, width: options.width ?? native)
+    // Models of other sizes (small ones for tests) have no table: they sample what is asked for.
+    let hasBins = ResolutionBin.sampleSizes.contains(transformer.config.sampleSize)
     sampled =
-      options.usesResolutionBinning
-      ? bins?.nearest(width: requested.width, height: requested.height) ?? requested : requested
+      options.usesResolutionBinning && hasBins
+      ? try .nearest(
+        height: requested.height, width: requested.width,
+        sampleSize: transformer.config.sampleSize) : requested
     let unit = factor * transformer.config.patchSize
     guard sampled.width > 0, sampled.height > 0, sampled.width % unit == 0,
       sampled.height % unit == 0, sampled.width <= 8192, sampled.height <= 8192
@@ -56,9 +58,7 @@ package final class TextToImage {
       throw Failure(
         "size \(requested.width)x\(requested.height): expected multiples of \(unit) up to 8192")
     }
-    guard (1...1000).contains(options.steps) else {
-      throw Failure("steps \(options.steps): expected 1 to 1000")
-    }
+    _ = try makeScheduler()
   }
 
   /// Shape of one picture's latents, [channels][height][width].
@@ -67,9 +67,9 @@ package final class TextToImage {
     return [transformer.config.inChannels, sampled.height / factor, sampled.width / factor]
   }
 
-  /// The name of the scheduler in use, for metadata.
+  /// The scheduler's class in diffusers, for metadata.
   package func schedulerName() throws -> String {
-    try makeScheduler(config: schedulerConfig, override: options.scheduler).name
+    try options.scheduler ?? schedulerConfig.string("_class_name") ?? "none"
   }
 
   /// The noise that `seed` starts from, before the scheduler scales it: PyTorch's randn on the CPU.
@@ -95,34 +95,43 @@ package final class TextToImage {
     let batch = isGuided ? 2 : 1
     willStart(nil)
     let text = prepare(isGuided ? [negative, prompt] : [prompt], observer: observer)
-    var scheduler = try makeScheduler(config: schedulerConfig, override: options.scheduler)
-    try scheduler.setTimesteps(options.steps)
+    let scheduler = try makeScheduler()
     let shape = latentShape
     let kept = shape.reduce(1, *)
     let conditions: SizeConditions? =
       transformer.config.usesSizeConditions
       ? SizeConditions(height: Float(sampled.height), width: Float(sampled.width)) : nil
-    var x = latents.map { $0 * scheduler.initNoiseSigma }
+    var x = Matrix(
+      rows: 1, columns: kept, values: latents.map { $0 * scheduler.initNoiseSigma })
     for (index, timestep) in scheduler.timesteps.enumerated() {
       willStart(index)
-      let input = scheduler.scaleInput(x, index: index)
+      let input = scheduler.scaleInput(x, index: index).values
       let output = transformer.forward(
         latents: isGuided ? input + input : input, batch: batch, height: shape[1],
         width: shape[2], timestep: timestep, text: text, conditions: conditions, observer: observer)
-      // The transformer also predicts a variance in further channels, which sampling drops.
-      let perSample = output.count / batch
+      // The transformer also predicts a variance, in channels that sampling drops.
+      let halves = (0..<batch).map { sample in
+        let start = sample * (output.count / batch)
+        return Matrix(rows: 1, columns: kept, values: Array(output[start..<(start + kept)]))
+      }
       let noise =
         isGuided
         ? guided(
-          unconditional: Array(output[..<kept]), conditional: Array(output[perSample..<perSample + kept]),
-          scale: options.guidanceScale) : Array(output[..<kept])
-      x = scheduler.step(noise, index: index, latents: x, generator: generator)
+          unconditional: halves[0], conditional: halves[1], scale: options.guidanceScale)
+        : halves[0]
+      x = scheduler.step(noise, index: index, latents: x, generators: [generator])
     }
-    guard x.allSatisfy(\.isFinite) else {
+    let final = x.values
+    guard final.allSatisfy(\.isFinite) else {
       throw Failure(
-        "\(transformer.weights)", "expected finite latents for \(prompt.prompt), found NaN or infinity")
+        transformer.path, "expected finite latents for \(prompt.prompt), found NaN or infinity")
     }
-    return x
+    return final
+  }
+
+  private func makeScheduler() throws -> any Scheduler {
+    try Sampling.makeScheduler(
+      config: schedulerConfig, override: options.scheduler, steps: options.steps)
   }
 
   /// Pads the prompts' states to one length and lets the transformer prepare them.
@@ -142,14 +151,9 @@ package final class TextToImage {
   package func decode(_ latents: [Float]) -> Image {
     let shape = latentShape
     var pixels = autoencoder.decode(latents, batch: 1, height: shape[1], width: shape[2])
-    var size = sampled
-    if size != requested {
-      pixels = resizeAndCrop(
-        pixels, width: size.width, height: size.height, toWidth: requested.width,
-        toHeight: requested.height)
-      size = requested
-    }
-    let plane = size.width * size.height
+    pixels = resizedAndCropped(
+      pixels, height: sampled.height, width: sampled.width, to: requested)
+    let plane = requested.width * requested.height
     let rgb = [UInt8](unsafeUninitializedCapacity: plane * 3) { buffer, count in
       for pixel in 0..<plane {
         for channel in 0..<3 {
@@ -160,6 +164,6 @@ package final class TextToImage {
       }
       count = plane * 3
     }
-    return Image(width: size.width, height: size.height, pixels: rgb)
+    return Image(width: requested.width, height: requested.height, pixels: rgb)
   }
 }

@@ -70,6 +70,8 @@ package indirect enum JSON: Equatable, Sendable {
     return Int(text)
   }
 
+  package var string: String? { if case .string(let text) = self { text } else { nil } }
+
   package var double: Double? {
     guard case .number(let text) = self else { return nil }
     return Double(text)

@@ -48,7 +48,7 @@ package struct ModelConfig: Sendable {
   }
 
   package func string(_ key: String) throws -> String? {
-    try value(key, "a string") { if case .string(let text) = $0 { text } else { nil } }
+    try value(key, "a string", \.string)
   }
 
   package func ints(_ key: String) throws -> [Int]? {
@@ -62,7 +62,7 @@ package struct ModelConfig: Sendable {
   package func strings(_ key: String) throws -> [String]? {
     try value(key, "strings") { list in
       guard case .array(let elements) = list else { return nil }
-      return elements.compactMap { if case .string(let text) = $0 { text } else { nil } }
+      return elements.compactMap(\.string)
     }
   }
 

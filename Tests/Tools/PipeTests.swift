@@ -1,0 +1,120 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// The four tools in a row, as a shell chains them.
+struct PipeTests {
+  let fixture: Fixture
+  let here: TemporaryFolder
+  let stage: String
+
+  init() throws {
+    fixture = try Fixture.shared()
+    here = try TemporaryFolder()
+    stage = "fpq-stats -m '\(Fixture.model)' -f '\(fixture.prompts)' --steps 3 --seed 5"
+  }
+
+  @Test func `one pipe gives the picture of step by step files`() throws {
+    let piped = try Shell.script(
+      "\(stage) | fpq-round | fpq-pack | dit-run -p 'red heart' --steps 3", in: here.path)
+    #expect(piped.status == 0, "\(piped.error)")
+    #expect(piped.output.starts(with: [0x89, 0x50, 0x4E, 0x47]))
+
+    let folder = here.file("packed-model")
+    let packed = try Shell.run("fpq-pack", ["-i", fixture.codes, "-o", folder, "--verify"])
+    #expect(packed.status == 0, "\(packed.error)")
+    let stepwise = try Shell.run("dit-run", ["-m", folder, "-p", "red heart", "--steps", "3"])
+    #expect(stepwise.status == 0, "\(stepwise.error)")
+    let pixels = try [piped.output, stepwise.output].enumerated().map { index, png in
+      // The model's name stands in the picture's text, so compare what is drawn.
+      try here.write("\(index).png", png)
+    }
+    let compared = try Shell.run("fpq-show", ["compare", pixels[0], pixels[1], "--min-psnr", "200"])
+    #expect(compared.status == 0, "\(compared.text)")
+  }
+
+  @Test(arguments: ["1", "2", "5"])
+  func `any number of threads gives the same bytes`(_ threads: String) throws {
+    let stats = here.file("stats")
+    let codes = here.file("codes")
+    let chain = """
+      \(stage) -t \(threads) -o \(stats) && fpq-round -t \(threads) -i \(stats) -o \(codes) &&
+      fpq-pack -t \(threads) -i \(codes) | dit-run -t \(threads) -p frog --steps 2 -o two.png &&
+      dit-run -m '\(fixture.packed)' -p frog --steps 2 -o reference.png
+      """
+    let result = try Shell.script(chain, in: here.path)
+    #expect(result.status == 0, "\(result.error)")
+    #expect(try contents(stats) == contents(fixture.stats))
+    #expect(try contents(codes) == contents(fixture.codes))
+    #expect(try contents(here.file("two.png")) == contents(here.file("reference.png")))
+  }
+
+  @Test(arguments: ["none", "e3m4:token", "int8:token-group", "e2m3:token-group", "e3m2:token"])
+  func `every instruction set draws the same picture`(_ activations: String) throws {
+    let pictures = try ["scalar", "avx2", "avx512"].map { tier in
+      let result = try Shell.run(
+        "dit-run",
+        ["-m", fixture.packed, "-p", "owl", "--steps", "2", "--activations", activations],
+        environment: ["FPQ_TIER": tier])
+      #expect(result.status == 0, "\(result.error)")
+      return result.output
+    }
+    #expect(!pictures[0].isEmpty)
+    #expect(pictures.allSatisfy { $0 == pictures[0] })
+  }
+
+  @Test func `shards of prompts merge to the bytes of one run`() throws {
+    let result = try Shell.script(
+      """
+      \(stage) --skip 0 --limit 1 -o a && \(stage) --skip 3 -o c && \(stage) --skip 1 --limit 2 -o b &&
+      fpq-stats --merge c a b -o merged
+      """, in: here.path)
+    #expect(result.status == 0, "\(result.error)")
+    #expect(try contents(here.file("merged")) == contents(fixture.stats))
+  }
+
+  @Test func `overlapping shards are refused by the prompt's number`() throws {
+    let result = try Shell.script(
+      "\(stage) --limit 2 -o a && \(stage) --skip 1 --limit 2 -o b && fpq-stats --merge a b -o c",
+      in: here.path)
+    #expect(isOneLine(result, from: "fpq-stats", saying: "b", "prompt 1", "frog"))
+    #expect(try here.contents == ["a", "b"])
+  }
+
+  @Test func `a killed run resumes to the bytes of one run`() throws {
+    // Stopped by a prompt list that ends early, as a kill after two prompts leaves it: the resume file stays.
+    let killed = try Shell.script(
+      """
+      \(stage) --resume --resume-interval 1 -o stats & tool=$!
+      while [ ! -e stats.resume ]; do sleep 0.05; done; kill -KILL $tool; wait $tool
+      """, in: here.path)
+    #expect(killed.status == 128 + 9)
+    #expect(!FileManager.default.fileExists(atPath: here.file("stats")))
+    let resumed = try Shell.script("\(stage) --resume -o stats", in: here.path)
+    #expect(resumed.status == 0 && resumed.error.contains("resuming after"), "\(resumed.error)")
+    #expect(try contents(here.file("stats")) == contents(fixture.stats))
+    #expect(!FileManager.default.fileExists(atPath: here.file("stats.resume")))
+  }
+
+  @Test func `shards of layers pack to the bytes of one run`() throws {
+    let result = try Shell.script(
+      """
+      fpq-round -i '\(fixture.stats)' --layers '*.attn?.*' -o a &&
+      fpq-round -i '\(fixture.stats)' --layers '*.ff.*' -o b && fpq-pack -i b a -o packed.safetensors
+      """, in: here.path)
+    #expect(result.status == 0, "\(result.error)")
+    #expect(try contents(here.file("packed.safetensors")) == contents(fixture.packed))
+  }
+
+  @Test func `a missing or doubled shard of layers is refused`() throws {
+    let shard = here.file("a")
+    let rounded = try Shell.run(
+      "fpq-round", ["-i", fixture.stats, "--layers", "*.attn?.*", "-o", shard])
+    #expect(rounded.status == 0)
+    let missing = try Shell.run("fpq-pack", ["-i", shard, "-o", here.file("p.safetensors")])
+    #expect(isOneLine(missing, from: "fpq-pack", saying: shard, "missing", "ff.net.0.proj"))
+    let doubled = try Shell.run("fpq-pack", ["-i", shard, shard, "-o", here.file("p.safetensors")])
+    #expect(isOneLine(doubled, from: "fpq-pack", saying: shard, "attn1"))
+    #expect(try here.contents == ["a"])
+  }
+}
