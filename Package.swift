@@ -85,6 +85,7 @@ let package = Package(
       swiftSettings: strict),
     tests("Platform", ["Platform"]),
     tests("Tensors", ["Tensors", "Platform"]),
+    tests("Inspection", ["Inspection", "Tensors", "Platform", "fpq-show"]),
     tests("Formats", ["Formats", "Tensors", "Platform"]),
     tests("Kernels", ["Kernels", "CKernels", "Formats", "Tensors", "Platform"]),
     tests("Sampling", ["Sampling", "Tensors", "Platform"]),
