@@ -1,4 +1,5 @@
 import Foundation
+import Platform
 
 /// A JSON document, strict as RFC 8259 and serde_json are, for file headers and model configurations.
 ///
@@ -36,6 +37,31 @@ package indirect enum JSON: Equatable, Sendable {
   package subscript(key: String) -> JSON? {
     guard case .object(let members) = self else { return nil }
     return members.last { $0.key == key }?.value
+  }
+
+  /// The members of a JSON object in `text`, which came from the metadata of `place`.
+  ///
+  /// - Throws: `Failure` when it is anything else.
+  package static func object(_ text: String, place: String) throws -> [(String, JSON)] {
+    let json = try? Array(text.utf8).withUnsafeBytes { try JSON(parsing: $0) }
+    guard case .object(let members)? = json else {
+      throw Failure(place, "expected a JSON object in the metadata")
+    }
+    return members.map { ($0.key, $0.value) }
+  }
+
+  /// `text` as a JSON string, with quotes.
+  package static func quote(_ text: String) -> String {
+    var quoted = "\""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\"": quoted += "\\\""
+      case "\\": quoted += "\\\\"
+      case "\u{0}"..."\u{1F}": quoted += String(format: "\\u%04x", scalar.value)
+      default: quoted.unicodeScalars.append(scalar)
+      }
+    }
+    return quoted + "\""
   }
 
   /// The whole number, when this is one without fraction or exponent.

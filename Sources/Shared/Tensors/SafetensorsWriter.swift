@@ -45,13 +45,15 @@ package struct SafetensorsWriter {
     }
     var header = "{"
     if !metadata.isEmpty {
-      let pairs = metadata.sorted { $0.key < $1.key }.map { "\(quote($0.key)):\(quote($0.value))" }
+      let pairs = metadata.sorted { $0.key < $1.key }.map {
+        "\(JSON.quote($0.key)):\(JSON.quote($0.value))"
+      }
       header += "\"__metadata__\":{\(pairs.joined(separator: ","))},"
     }
     var offset = 0
     for entry in sorted {
       let end = offset + entry.byteCount
-      header += "\(quote(entry.name)):{\"dtype\":\"\(entry.dtype.rawValue)\","
+      header += "\(JSON.quote(entry.name)):{\"dtype\":\"\(entry.dtype.rawValue)\","
       header += "\"shape\":[\(entry.shape.map(String.init).joined(separator: ","))],"
       header += "\"data_offsets\":[\(offset),\(end)]},"
       offset = end
@@ -69,19 +71,5 @@ package struct SafetensorsWriter {
       }
       precondition(written == entry.byteCount, "\(entry.name): \(written) bytes for \(entry.shape)")
     }
-  }
-
-  /// `text` as a JSON string.
-  static func quote(_ text: String) -> String {
-    var quoted = "\""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\"": quoted += "\\\""
-      case "\\": quoted += "\\\\"
-      case "\u{0}"..."\u{1F}": quoted += String(format: "\\u%04x", scalar.value)
-      default: quoted.unicodeScalars.append(scalar)
-      }
-    }
-    return quoted + "\""
   }
 }
