@@ -61,7 +61,7 @@ let package = Package(
     layer("Sampling", ["Tensors", "Platform"]),
     layer("Formats", ["Tensors", "Platform"]),
     layer("Tensors", ["Platform", "CCrypto"]),
-    layer("Platform", ["CPNG"]),
+    layer("Platform", ["CPNG", "CSignals"]),
 
     // C: the SIMD kernels, and thin faces of the libraries we link.
     .target(
@@ -69,6 +69,7 @@ let package = Package(
     .target(
       name: "CDense", path: "Sources/Shared/C/Dense",
       linkerSettings: [.linkedLibrary("dnnl"), .linkedLibrary("gomp")]),
+    .target(name: "CSignals", path: "Sources/Shared/C/Signals"),
     .target(
       name: "CSentencePiece", path: "Sources/Shared/C/SentencePiece",
       linkerSettings: [.linkedLibrary("sentencepiece")]),
