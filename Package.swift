@@ -47,9 +47,9 @@ let package = Package(
     tool("fpq-show", "Inspection"),
 
     // The library, in the order the data flows (top: nearest to the tools).
-    layer("CommandLine", ["Platform", argumentParser]),
+    layer("CommandLine", ["Pipeline", "Platform", argumentParser]),
     layer("Inspection", ["Tensors", "Formats", "Platform"]),
-    layer("Export", ["Rounding", "Models", "Formats", "Tensors", "Platform"]),
+    layer("Export", ["Rounding", "Pipeline", "Formats", "Tensors", "Platform"]),
     layer(
       "Rounding", ["Calibration", "Models", "Formats", "Tensors", "Platform", "CKernels", "CDense"]),
     layer("Calibration", ["Pipeline", "Models", "Sampling", "Tensors", "Platform", "CDense"]),
@@ -65,7 +65,8 @@ let package = Package(
 
     // C: the SIMD kernels, and thin faces of the libraries we link.
     .target(
-      name: "CKernels", path: "Sources/Shared/C/Kernels", exclude: ["elementwise.inc"]),
+      name: "CKernels", path: "Sources/Shared/C/Kernels",
+      exclude: ["elementwise.inc", "lowbit_quantize.inc"]),
     .target(
       name: "CDense", path: "Sources/Shared/C/Dense",
       linkerSettings: [.linkedLibrary("dnnl"), .linkedLibrary("gomp")]),

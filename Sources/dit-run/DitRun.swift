@@ -1,9 +1,91 @@
 import ArgumentParser
 import CommandLine
+import Pipeline
 import Platform
 
 @main
 struct DitRun: Tool {
-  static let configuration = CommandConfiguration(commandName: "dit-run")
-  func run() throws {}
+  static let configuration = CommandConfiguration(
+    commandName: "dit-run",
+    abstract: "Sample pictures from a text-to-image diffusion transformer, float or packed to 4 bits.",
+    discussion: """
+      The model is a diffusers folder (PixArt-alpha, PixArt-Sigma) as published or as fpq-pack wrote it, or a \
+      packed stream on stdin. Same seed, same picture as diffusers.
+
+        dit-run -m emoji-pixart -p "red heart" -o heart.png
+        fpq-stats ... | fpq-round | fpq-pack | dit-run -p "red heart" > heart.png
+      """)
+
+  @Option(name: [.short, .long], help: "Model folder or packed file; - is a packed stream on stdin.")
+  var model = "-"
+
+  @Option(help: "Folder of the other parts for a packed file (default: where it was packed from).")
+  var base: String?
+
+  @Option(name: [.short, .long], help: "What to draw.")
+  var prompt: String?
+
+  @Option(name: [.customShort("f"), .long], help: "File with one prompt a line; - is stdin.")
+  var promptFile: String?
+
+  @OptionGroup(title: "Sampling") var sampling: SamplingArguments
+
+  @Option(
+    name: [.customShort("b"), .long], help: "Pictures of each prompt, with consecutive seeds.")
+  var batchCount = 1
+
+  @Option(
+    name: [.short, .long], help: "PNG to write, with %d or %03d for several pictures; - is stdout.")
+  var output = "-"
+
+  @Option(
+    help: "Activation format of a packed model instead of its own: e2m3, int8:token, none (W4A16).")
+  var activations: String?
+
+  @Option(help: "Safetensors file with the initial_latents to start from, standard normal.")
+  var latents: String?
+
+  @Option(help: "Write initial_latents and final_latents of all pictures to this safetensors file.")
+  var saveLatents: String?
+
+  @Option(help: "Keep inner values of the first picture: PATTERN@STEP, as transformer_blocks.0.*@3.")
+  var dump: String?
+
+  @Option(help: "Safetensors file for --dump.")
+  var dumpFile = "dump.safetensors"
+
+  @Flag(inversion: .prefixedNo, help: "Write prompt and settings into the PNG.")
+  var metadata = true
+
+  @OptionGroup(title: "Running") var run: RunArguments
+
+  func validate() throws {
+    guard (prompt == nil) != (promptFile == nil) else {
+      throw ValidationError("give either --prompt or --prompt-file")
+    }
+    guard !(promptFile == "-" && model == "-") else {
+      throw ValidationError("stdin cannot be both the model and the prompts")
+    }
+    guard batchCount > 0 else { throw ValidationError("--batch-count must be at least 1") }
+  }
+
+  func run() throws {
+    run.apply()
+    var stage = GenerateImages()
+    stage.model = model
+    stage.base = base
+    stage.prompts = try promptFile.map(readPrompts) ?? [prompt ?? ""]
+    stage.sampling = sampling.options
+    stage.seed = sampling.seed
+    stage.batchCount = batchCount
+    stage.output = output
+    if let activations { stage.activations = try .init(parsing: activations) }
+    stage.latentsPath = latents
+    stage.savedLatentsPath = saveLatents
+    stage.dump = try dump.map { try DumpRequest($0, path: dumpFile) }
+    stage.promptLength = sampling.maxSequenceLength
+    stage.writesMetadata = metadata
+    stage.isVerbose = run.verbose
+    try stage.run()
+  }
 }

@@ -1,9 +1,58 @@
 import ArgumentParser
 import CommandLine
+import Export
 import Platform
 
 @main
 struct FpqPack: Tool {
-  static let configuration = CommandConfiguration(commandName: "fpq-pack")
-  func run() throws {}
+  static let configuration = CommandConfiguration(
+    commandName: "fpq-pack",
+    abstract: "Pack codes into a 4-bit model that dit-run opens like the original.",
+    discussion: """
+      Writes a model folder (or, for a name ending in .safetensors and for -, one stream) with two codes a byte, \
+      and prints the true bits a weight. Several inputs are shards of layers; a layer that is missing or \
+      there twice is an error.
+
+        fpq-pack -i codes.safetensors -o emoji-fp4
+        fpq-round -i stats.safetensors | fpq-pack > packed.safetensors
+      """)
+
+  @Option(
+    name: [.short, .long], parsing: .upToNextOption,
+    help: "Codes from fpq-round, one file or shards of layers; - is stdin.")
+  var input: [String] = ["-"]
+
+  @Option(
+    name: [.short, .long], help: "Folder, or file ending in .safetensors, to write; - is stdout.")
+  var output = "-"
+
+  @Option(name: [.short, .long], help: "Model folder (default: the one of the statistics).")
+  var model: String?
+
+  @Option(help: "Activation format the model runs with: e2m3, e3m4:token, int8, none (W4A16).")
+  var activations = "e2m3:token-group"
+
+  @Flag(help: "Link text encoder, tokenizer, VAE and scheduler instead of copying them.")
+  var link = false
+
+  @Flag(help: "Read the result again and compare every tensor.")
+  var verify = false
+
+  @OptionGroup(title: "Running") var run: RunArguments
+
+  func validate() throws {
+    if verify, output == "-" { throw ValidationError("--verify needs --output") }
+  }
+
+  func run() throws {
+    run.apply()
+    var stage = PackModel()
+    stage.inputs = input
+    stage.output = output
+    stage.model = model
+    stage.activations = activations
+    stage.links = link
+    stage.verifies = verify
+    try stage.run()
+  }
 }

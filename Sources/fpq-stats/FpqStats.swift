@@ -1,9 +1,81 @@
 import ArgumentParser
+import Calibration
 import CommandLine
+import Pipeline
 import Platform
 
 @main
 struct FpqStats: Tool {
-  static let configuration = CommandConfiguration(commandName: "fpq-stats")
-  func run() throws {}
+  static let configuration = CommandConfiguration(
+    commandName: "fpq-stats",
+    abstract: "Collect activation statistics of a diffusion transformer while it samples.",
+    discussion: """
+      Runs the float model's own sampler on calibration prompts and writes, for every input site, the sums that \
+      fpq-round needs (Gram matrix, sum, count, ranges). Sums add up: shards made with --skip and --limit \
+      merge to the very bytes of one run.
+
+        fpq-stats -m emoji-pixart -f captions.txt -o stats.safetensors
+        fpq-stats -m emoji-pixart -f captions.txt --skip 0 --limit 16 -o a.safetensors
+        fpq-stats --merge a.safetensors b.safetensors -o stats.safetensors
+      """)
+
+  @Option(name: [.short, .long], help: "Model folder in the diffusers layout.")
+  var model: String?
+
+  @Option(
+    name: [.customShort("f"), .long], help: "File with one calibration prompt a line; - is stdin.")
+  var promptFile: String?
+
+  @Option(name: [.short, .long], help: "Statistics file to write; - is stdout.")
+  var output = "-"
+
+  @Option(help: "Leave out the first prompts.")
+  var skip = 0
+
+  @Option(help: "Take at most so many prompts.")
+  var limit: Int?
+
+  @Option(help: "Tokens of each sample and step that enter the sums.")
+  var tokensPerSample = 256
+
+  @Flag(help: "Keep OUTPUT.resume up to date while running, and continue from it after a kill.")
+  var resume = false
+
+  @Option(parsing: .upToNextOption, help: "Add up these statistics files instead of sampling.")
+  var merge: [String] = []
+
+  @OptionGroup(title: "Sampling") var sampling: SamplingArguments
+  @OptionGroup(title: "Running") var run: RunArguments
+
+  func validate() throws {
+    if merge.isEmpty {
+      guard model != nil, promptFile != nil else {
+        throw ValidationError("give --model and --prompt-file, or --merge")
+      }
+    } else if model != nil || promptFile != nil {
+      throw ValidationError("--merge takes no --model and no --prompt-file")
+    }
+    guard skip >= 0, (limit ?? 1) > 0, tokensPerSample > 0 else {
+      throw ValidationError("--skip, --limit and --tokens-per-sample must be positive")
+    }
+    if resume, output == "-" { throw ValidationError("--resume needs --output") }
+  }
+
+  func run() throws {
+    run.apply()
+    guard merge.isEmpty else { return try mergeStatistics(merge, to: output) }
+    var stage = CollectStatistics()
+    stage.model = model ?? ""
+    stage.prompts = try readPrompts(promptFile ?? "-")
+    stage.sampling = sampling.options
+    stage.promptLength = sampling.maxSequenceLength
+    stage.seed = sampling.seed
+    stage.tokensPerSample = tokensPerSample
+    stage.skip = skip
+    stage.limit = limit
+    stage.output = output
+    stage.resumes = resume
+    stage.isVerbose = run.verbose
+    try stage.run()
+  }
 }

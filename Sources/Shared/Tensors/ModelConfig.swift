@@ -6,13 +6,23 @@ import Platform
 /// Unknown keys are ignored; a key of the wrong type or an unsupported value is refused by name. `null` counts as absent.
 package struct ModelConfig: Sendable {
   package let path: String
+  /// The file's text.
+  package let text: String
   package let json: JSON
 
   package init(_ path: String) throws {
-    self.path = path
     guard let data = FileManager.default.contents(atPath: path) else {
       throw Failure(path, "expected a configuration file, found none")
     }
+    try self.init(data, path: path)
+  }
+
+  /// Reads configuration text that came from elsewhere; `path` names it in messages.
+  package init(text: String, path: String) throws { try self.init(Data(text.utf8), path: path) }
+
+  private init(_ data: Data, path: String) throws {
+    self.path = path
+    text = String(decoding: data, as: UTF8.self)
     do {
       json = try data.withUnsafeBytes { try JSON(parsing: $0, allowNonFinite: true) }
     } catch let error as JSON.SyntaxError {

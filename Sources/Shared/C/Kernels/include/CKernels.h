@@ -7,6 +7,7 @@
 #define CKERNELS_H
 
 #include "elementwise.h"
+#include "lowbit.h"
 #include "tier.h"
 
 #endif

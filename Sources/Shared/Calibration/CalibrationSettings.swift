@@ -1,0 +1,63 @@
+import Foundation
+import Platform
+import Tensors
+
+/// What decides the statistics besides the model and the prompts; shards must agree on it.
+package struct CalibrationSettings: Equatable, Sendable {
+  package let steps: Int
+  package let guidanceScale: Double
+  /// Prompt number i starts from seed + i.
+  package let seed: UInt64
+  package let width: Int
+  package let height: Int
+  package let scheduler: String
+  package let negativePrompt: String
+  /// At most so many tokens of each sample and step enter the sums.
+  package let tokensPerSample: Int
+
+  package init(
+    steps: Int, guidanceScale: Double, seed: UInt64, width: Int, height: Int, scheduler: String,
+    negativePrompt: String, tokensPerSample: Int
+  ) {
+    self.steps = steps
+    self.guidanceScale = guidanceScale
+    self.seed = seed
+    self.width = width
+    self.height = height
+    self.scheduler = scheduler
+    self.negativePrompt = negativePrompt
+    self.tokensPerSample = tokensPerSample
+  }
+
+  /// Reads the text written by `json`, from the metadata of `place`.
+  ///
+  /// - Throws: `Failure` when a setting is missing.
+  package init(json text: String, place: String) throws {
+    let members = Dictionary(
+      try JSON.object(text, place: place), uniquingKeysWith: { _, last in last })
+    func value<T>(_ key: String, _ read: (JSON) -> T?) throws -> T {
+      guard let found = members[key].flatMap(read) else {
+        throw Failure(place, "expected the setting \(key) in the metadata, found none")
+      }
+      return found
+    }
+    func string(_ key: String) throws -> String {
+      try value(key) { if case .string(let text) = $0 { text } else { nil } }
+    }
+    self.init(
+      steps: try value("steps", \.int), guidanceScale: try value("guidance_scale", \.double),
+      seed: try value("seed") { if case .number(let text) = $0 { UInt64(text) } else { nil } }, width: try value("width", \.int),
+      height: try value("height", \.int), scheduler: try string("scheduler"),
+      negativePrompt: try string("negative_prompt"),
+      tokensPerSample: try value("tokens_per_sample", \.int))
+  }
+
+  /// The settings as JSON under `fpq.settings`, keys in a fixed order.
+  package var json: String {
+    """
+    {"steps":\(steps),"guidance_scale":\(guidanceScale),"seed":\(seed),"width":\(width),\
+    "height":\(height),"scheduler":\(JSON.quote(scheduler)),\
+    "negative_prompt":\(JSON.quote(negativePrompt)),"tokens_per_sample":\(tokensPerSample)}
+    """
+  }
+}

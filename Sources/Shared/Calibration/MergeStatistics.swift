@@ -1,0 +1,53 @@
+import Platform
+import Tensors
+
+/// Adds shards of statistics: sums and counts add, maxima take the larger; the result has the bytes of one run over all prompts.
+package func mergeStatistics(_ paths: [String], to outputPath: String) throws {
+  let shards = try paths.map { try StatisticsFile($0) }
+  guard let first = shards.first else { throw Failure("expected statistics files to merge") }
+  var prompts: [Int: String] = [:]
+  for shard in shards {
+    for (what, a, b) in [
+      ("model", first.metadata.modelSHA256, shard.metadata.modelSHA256),
+      ("settings", first.settings.json, shard.settings.json),
+      ("sites", first.sites.joined(), shard.sites.joined()),
+    ] where a != b {
+      throw Failure(shard.path, "expected the same \(what) as \(first.path), found another")
+    }
+    for (number, prompt) in shard.prompts {
+      guard prompts.updateValue(prompt, forKey: number) == nil else {
+        throw Failure(shard.path, "prompt \(number) is in an earlier shard too: \(prompt)")
+      }
+    }
+  }
+  let output = try OutputFile(outputPath)
+  let entries = try first.source.names.map { name in
+    let parts = try shards.map { try $0.source.tensor(name, shape: first.source.tensor(name).shape) }
+    return mergedEntry(name, parts)
+  }
+  let metadata = StatisticsFile.metadata(
+    model: first.metadata.model, sha256: first.metadata.modelSHA256, settings: first.settings,
+    layers: first.layers, prompts: prompts)
+  try SafetensorsWriter.write(entries, metadata: metadata.dictionary, to: output)
+  try output.commit()
+  Console.say("merged \(shards.count) files, \(prompts.count) prompts, \(first.sites.count) sites")
+}
+
+/// One tensor of the result, made when its turn to be written comes.
+private func mergedEntry(_ name: String, _ parts: [Tensor]) -> SafetensorsWriter.Entry {
+  let isMaximum = name.hasSuffix("absmax")
+  return .init(name: name, dtype: parts[0].dtype, shape: parts[0].shape) { sink in
+    var total = try parts[0].doubles()
+    for part in parts.dropFirst() {
+      for (index, value) in try part.doubles().enumerated() {
+        total[index] = isMaximum ? max(total[index], value) : total[index] + value
+      }
+    }
+    switch parts[0].dtype {
+    case .f64: try total.withUnsafeBytes(sink)
+    case .f32: try total.map(Float.init).withUnsafeBytes(sink)
+    case .i64: try total.map { Int64($0) }.withUnsafeBytes(sink)
+    default: throw Failure(parts[0].place, "expected F64, F32 or I64 statistics")
+    }
+  }
+}

@@ -1,0 +1,112 @@
+import CDense
+import Foundation
+import Platform
+import Tensors
+
+/// Second moments of one input site: what the linear layers that share this input saw during calibration.
+///
+/// Everything is a sum, a count or a maximum, so shards add up. Sums are kept in f64 and every contribution is first
+/// rounded to a multiple of 2^-20: up to 2^33 all sums are then exact, and a merge of shards gives the very bytes of
+/// one run, in whatever order.
+package final class SiteStatistics {
+  package let site: String
+  /// The linear layers that read this input.
+  package let layers: [String]
+  /// Input channels K.
+  package let channels: Int
+  /// sum over tokens of x x^T, row-major [K][K]; only the upper triangle is kept up to date.
+  package private(set) var gram: [Double]
+  /// sum over tokens of x, [K].
+  package private(set) var sum: [Double]
+  /// Largest |x| of each channel, [K].
+  package private(set) var absmax: [Float]
+  /// Largest |x| of each sampler step, [steps]; empty for a site that is computed once per prompt.
+  package private(set) var stepAbsmax: [Float]
+  /// Tokens that entered the sums.
+  package private(set) var count: Int
+
+  package init(site: String, layers: [String], channels: Int) {
+    self.site = site
+    self.layers = layers
+    self.channels = channels
+    gram = Array(repeating: 0, count: channels * channels)
+    sum = Array(repeating: 0, count: channels)
+    absmax = Array(repeating: 0, count: channels)
+    stepAbsmax = []
+    count = 0
+  }
+
+  package init(
+    site: String, layers: [String], gram: [Double], sum: [Double], absmax: [Float],
+    stepAbsmax: [Float], count: Int
+  ) {
+    self.site = site
+    self.layers = layers
+    channels = sum.count
+    self.gram = gram
+    self.sum = sum
+    self.absmax = absmax
+    self.stepAbsmax = stepAbsmax
+    self.count = count
+  }
+
+  /// Adds the rows `selected` of `input` [rows][K], seen at sampler step `step` of `steps` (nil: once per prompt).
+  package func add(_ input: Matrix, selected: [Int], step: Int?, steps: Int) {
+    let tokens = selected.count
+    guard tokens > 0 else { return }
+    // [K][tokens], so that both sides of the product are read along tokens.
+    let transposed = Matrix(rows: channels, columns: tokens)
+    for (t, row) in selected.enumerated() {
+      let source = input.row(row)
+      for k in 0..<channels { transposed.pointer[k * tokens + t] = source[k] }
+    }
+    addMoments(transposed)
+    var largest: Float = 0
+    for k in 0..<channels {
+      let row = UnsafeBufferPointer(start: transposed.row(k), count: tokens)
+      var total = 0.0
+      var top: Float = 0
+      for value in row {
+        total += Double(value)
+        top = max(top, abs(value))
+      }
+      sum[k] += Self.quantized(total)
+      absmax[k] = max(absmax[k], top)
+      largest = max(largest, top)
+    }
+    if let step {
+      if stepAbsmax.isEmpty { stepAbsmax = Array(repeating: 0, count: steps) }
+      stepAbsmax[step] = max(stepAbsmax[step], largest)
+    }
+    count += tokens
+  }
+
+  /// Adds x x^T of the columns of `transposed` [K][tokens] to the upper triangle, in fixed blocks of rows.
+  private func addMoments(_ transposed: Matrix) {
+    let (channels, tokens) = (channels, transposed.columns)
+    gram.withUnsafeMutableBufferPointer { gram in
+      let target = gram.baseAddress!
+      Parallel.chunks(of: channels, size: 64) { rows in
+        let width = channels - rows.lowerBound
+        let block = Matrix(rows: rows.count, columns: width)
+        let start = transposed.row(rows.lowerBound)
+        let status = fpq_gemm_f32(
+          1, rows.count, width, tokens, start, tokens, start, tokens, 0, block.pointer, width)
+        precondition(status == 0, "oneDNN refused a product of \(rows.count)x\(width)x\(tokens)")
+        for row in rows {
+          let source = block.row(row - rows.lowerBound)
+          let line = target + row * channels
+          for column in row..<channels {
+            line[column] += Self.quantized(Double(source[column - rows.lowerBound]))
+          }
+        }
+      }
+    }
+  }
+
+  /// `value` rounded to a multiple of 2^-20: adding 1.5 * 2^32 leaves no finer bits.
+  private static func quantized(_ value: Double) -> Double { (value + 0x1.8p32) - 0x1.8p32 }
+
+  /// True when a NaN or infinity was seen.
+  package var isFinite: Bool { sum.allSatisfy(\.isFinite) && absmax.allSatisfy(\.isFinite) }
+}

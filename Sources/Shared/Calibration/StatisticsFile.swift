@@ -1,0 +1,124 @@
+import Foundation
+import Platform
+import Tensors
+
+/// A statistics stream: per input site `S` the tensors `S.gram` F64 [K,K], `S.sum` F64 [K], `S.absmax` F32 [K],
+/// `S.step_absmax` F32 [steps] and `S.count` I64 [], and in the metadata which layers read which site and which prompts were seen.
+package final class StatisticsFile {
+  package let path: String
+  package let metadata: StreamMetadata
+  /// Sites in ascending order.
+  package let sites: [String]
+  /// The layers that read each site.
+  package let layers: [String: [String]]
+  /// The calibration prompts by their number in the prompt file.
+  package let prompts: [Int: String]
+  package let settings: CalibrationSettings
+  let source: SafetensorsFile
+
+  /// Opens `path` (`-`: stdin) and checks that every site has its tensors in shapes that fit.
+  package init(_ path: String) throws {
+    source = try SafetensorsFile(path)
+    self.path = source.path
+    metadata = try StreamMetadata(of: source, expected: .stats)
+    settings = try CalibrationSettings(
+      json: metadata.setting("settings", in: source.path), place: source.path)
+    var layers: [String: [String]] = [:]
+    let table = try metadata.setting("sites", in: source.path)
+    for (site, names) in try JSON.object(table, place: source.path) {
+      guard case .array(let names) = names else {
+        throw Failure("\(source.path): \(site)", "expected a list of layers")
+      }
+      layers[site] = names.compactMap { if case .string(let name) = $0 { name } else { nil } }
+    }
+    self.layers = layers
+    sites = layers.keys.sorted()
+    var prompts: [Int: String] = [:]
+    let list = try metadata.setting("prompts", in: source.path)
+    for (number, prompt) in try JSON.object(list, place: source.path) {
+      guard let number = Int(number), case .string(let text) = prompt else {
+        throw Failure(source.path, "expected numbered prompts in the metadata")
+      }
+      prompts[number] = text
+    }
+    self.prompts = prompts
+    for site in sites {
+      let channels = try source.tensor("\(site).sum").count
+      _ = try source.tensor("\(site).gram", shape: [channels, channels])
+      _ = try source.tensor("\(site).absmax", shape: [channels])
+      _ = try source.tensor("\(site).count", shape: [])
+    }
+  }
+
+  /// The site whose input the linear layer `layer` reads.
+  package func site(of layer: String) -> String? { sites.first { layers[$0]?.contains(layer) ?? false } }
+
+  /// The statistics of one site, read now.
+  ///
+  /// - Throws: `Failure` naming the tensor for a wrong element type or for values that are not finite.
+  package func statistics(of site: String) throws -> SiteStatistics {
+    let count = try source.tensor("\(site).count", shape: []).doubles()[0]
+    let sum = try source.tensor("\(site).sum").doubles()
+    let gram = try source.tensor("\(site).gram").doubles()
+    guard count >= 0, gram.allSatisfy(\.isFinite), sum.allSatisfy(\.isFinite) else {
+      throw Failure("\(path): \(site).gram", "expected finite numbers, found NaN or infinity")
+    }
+    return SiteStatistics(
+      site: site, layers: layers[site] ?? [], gram: gram, sum: sum,
+      absmax: try source.tensor("\(site).absmax").floats(),
+      stepAbsmax: try source.find("\(site).step_absmax")?.floats() ?? [], count: Int(count))
+  }
+
+  /// The tensors to write for one site; the lower triangle of the Gram matrix is filled in.
+  static func entries(for statistics: SiteStatistics) -> [SafetensorsWriter.Entry] {
+    let (site, channels) = (statistics.site, statistics.channels)
+    let gram = SafetensorsWriter.Entry(
+      name: "\(site).gram", dtype: .f64, shape: [channels, channels]
+    ) { sink in
+      for row in 0..<channels {
+        let line = (0..<channels).map {
+          statistics.gram[min(row, $0) * channels + max(row, $0)]
+        }
+        try line.withUnsafeBytes(sink)
+      }
+    }
+    func tensor(_ suffix: String, _ dtype: DType, _ shape: [Int], _ values: [some BitwiseCopyable])
+      -> SafetensorsWriter.Entry
+    {
+      .init(Tensor(name: "\(site).\(suffix)", dtype: dtype, shape: shape, values: values))
+    }
+    var entries = [
+      gram, tensor("sum", .f64, [channels], statistics.sum),
+      tensor("absmax", .f32, [channels], statistics.absmax),
+      tensor("count", .i64, [], [Int64(statistics.count)]),
+    ]
+    if !statistics.stepAbsmax.isEmpty {
+      let steps = statistics.stepAbsmax
+      entries.append(tensor("step_absmax", .f32, [steps.count], steps))
+    }
+    return entries
+  }
+
+  /// The metadata of a statistics stream.
+  static func metadata(
+    model: String, sha256: String, settings: CalibrationSettings, layers: [String: [String]],
+    prompts: [Int: String]
+  ) -> StreamMetadata {
+    let sites = layers.sorted { $0.key < $1.key }.map { site, names in
+      "\(JSON.quote(site)):[\(names.map(JSON.quote).joined(separator: ","))]"
+    }
+    let numbered = prompts.sorted { $0.key < $1.key }.map { "\"\($0.key)\":\(JSON.quote($0.value))" }
+    let s = settings
+    // Canonical: how the prompts were split over shards must not show in the bytes.
+    let command = """
+      fpq-stats --model \(model) --steps \(s.steps) --guidance-scale \(s.guidanceScale) --seed \(s.seed) \
+      --width \(s.width) --height \(s.height) --tokens-per-sample \(s.tokensPerSample) (\(prompts.count) prompts)
+      """
+    return StreamMetadata(
+      kind: .stats, model: model, modelSHA256: sha256, history: [command],
+      settings: [
+        "settings": settings.json, "sites": "{\(sites.joined(separator: ","))}",
+        "prompts": "{\(numbered.joined(separator: ","))}",
+      ])
+  }
+}

@@ -1,0 +1,60 @@
+import ArgumentParser
+import Pipeline
+
+/// How pictures are sampled: the options that `dit-run` and `fpq-stats` share, named as in diffusers.
+package struct SamplingArguments: ParsableArguments {
+  @Option(help: "Denoising steps, 1 to 1000.")
+  package var steps = 20
+
+  @Option(
+    name: [.customLong("guidance-scale"), .customLong("cfg-scale")],
+    help: "Classifier-free guidance; 1 and below is off.")
+  package var guidanceScale: Float = 4.5
+
+  @Option(name: [.short, .long], help: "What not to draw.")
+  package var negativePrompt = ""
+
+  @Option(name: [.short, .long], help: "Seed of the first picture; the next ones count up.")
+  package var seed: UInt64 = 0
+
+  @Option(name: [.customShort("W"), .long], help: "Pixels (default: the model's own size).")
+  package var width: Int?
+
+  @Option(name: [.customShort("H"), .long], help: "Pixels (default: the model's own size).")
+  package var height: Int?
+
+  @Option(help: "dpmsolver++, ddim, euler or ddpm (default: the model's own).")
+  package var scheduler: String?
+
+  @Option(help: "Tokens of a prompt that count, </s> included (default: 120 alpha, 300 Sigma).")
+  package var maxSequenceLength: Int?
+
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Sample at the nearest size the model was trained on, then resize and crop.")
+  package var resolutionBinning = true
+
+  package init() {}
+
+  package func validate() throws {
+    guard (1...1000).contains(steps) else { throw ValidationError("--steps must be 1 to 1000") }
+    guard guidanceScale.isFinite else {
+      throw ValidationError("--guidance-scale must be a finite number")
+    }
+    if let maxSequenceLength, !(1...4096).contains(maxSequenceLength) {
+      throw ValidationError("--max-sequence-length must be 1 to 4096")
+    }
+  }
+
+  package var options: SamplingOptions {
+    var options = SamplingOptions()
+    options.steps = steps
+    options.guidanceScale = guidanceScale
+    options.negativePrompt = negativePrompt
+    options.width = width
+    options.height = height
+    options.scheduler = scheduler
+    options.usesResolutionBinning = resolutionBinning
+    return options
+  }
+}

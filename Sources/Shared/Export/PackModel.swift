@@ -1,0 +1,68 @@
+import Formats
+import Foundation
+import Pipeline
+import Platform
+import Rounding
+import Tensors
+
+/// The stage of `fpq-pack`: codes in, a packed model out, as a folder that opens like the original or as one stream.
+package struct PackModel {
+  /// Codes files, shards of layers; `-`: stdin.
+  package var inputs: [String] = ["-"]
+  /// A folder, a `.safetensors` file, or `-` for stdout.
+  package var output = "-"
+  /// The model folder, instead of where the statistics were taken.
+  package var model: String?
+  /// The activation format that the packed model asks for.
+  package var activations = "e2m3:token-group"
+  /// Link the other parts of a folder instead of copying them.
+  package var links = false
+  package var verifies = false
+
+  package init() {}
+
+  package func run() throws {
+    _ = try ActivationFormat.parse(activations)
+    let shards = try inputs.map { try CodesFile($0) }
+    let codes = try MergedCodes(shards)
+    let folder = try ModelFolder(model ?? codes.metadata.model)
+    let weights = try folder.transformerWeights()
+    let sha256 = try weights.sha256()
+    guard sha256 == codes.metadata.modelSHA256 else {
+      throw Failure(
+        codes.path,
+        "expected codes of \(folder.path) (sha256 \(sha256.prefix(12))), found another model's (\(codes.metadata.modelSHA256.prefix(12)))"
+      )
+    }
+    let packed = try PackedTensors(codes: codes, weights: weights)
+    let config = try folder.config("transformer")
+    let metadata = StreamMetadata(
+      kind: .packed, model: codes.metadata.model, modelSHA256: sha256,
+      history: codes.metadata.history + ["fpq-pack --activations \(activations)"],
+      settings: [
+        "layers": codes.layers.json, "activations": activations, "config": config.text,
+      ])
+    if output == "-" || output.hasSuffix(".safetensors") {
+      try write(packed, metadata, to: output)
+    } else {
+      let written = try PackedFolder(output, original: folder, links: links)
+      try write(packed, metadata, to: written.weightsPath)
+      try written.commit()
+    }
+    let path =
+      output == "-" || output.hasSuffix(".safetensors")
+      ? output : "\(output)/\(PackedFolder.weightsName)"
+    Console.say(packed.summary)
+    if verifies {
+      guard path != "-" else { throw Failure("<stdout>", "expected a file or folder to verify") }
+      try packed.verify(SafetensorsFile(path))
+      Console.say("\(path): verified \(codes.layers.entries.count) layers")
+    }
+  }
+
+  private func write(_ packed: PackedTensors, _ metadata: StreamMetadata, to path: String) throws {
+    let file = try OutputFile(path)
+    try SafetensorsWriter.write(packed.entries, metadata: metadata.dictionary, to: file)
+    try file.commit()
+  }
+}

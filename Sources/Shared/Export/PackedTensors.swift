@@ -1,0 +1,136 @@
+import Formats
+import Foundation
+import Platform
+import Rounding
+import Tensors
+
+/// The tensors of a packed transformer, made one by one as they are written: nibbles and scales of the quantized
+/// layers, and everything else of the float model in 16 bits.
+struct PackedTensors {
+  let entries: [SafetensorsWriter.Entry]
+  private let codes: MergedCodes
+  private let quantizedWeights: Int
+  private let quantizedBits: Int
+  private let otherBits: Int
+  private let floatBytes: Int
+
+  init(codes: MergedCodes, weights: any TensorSource) throws {
+    self.codes = codes
+    var entries: [SafetensorsWriter.Entry] = []
+    var (quantizedWeights, quantizedBits, otherBits, floatBytes) = (0, 0, 0, 0)
+    for name in weights.names {
+      let tensor = try weights.tensor(name)
+      floatBytes += tensor.bytes.count
+      let layer = name.hasSuffix(".weight") ? String(name.dropLast(".weight".count)) : nil
+      if let layer, codes.layers.entries[layer] != nil {
+        let found = try codes.layer(layer)
+        guard tensor.count == found.outputs * found.inputs, tensor.shape[0] == found.outputs else {
+          throw Failure(
+            found.codes.place, "expected \(tensor.shape) as in \(tensor.origin), found \(found.codes.shape)")
+        }
+        let own = PackedTensors.entries(of: found, layer: layer)
+        entries += own
+        quantizedWeights += tensor.count
+        quantizedBits += own.reduce(0) { $0 + $1.shape.reduce(1, *) * $1.dtype.bits }
+        if weights.find("\(layer).bias") == nil {
+          let bias = try found.biasCorrection.floats()
+          if bias.contains(where: { $0 != 0 }) {
+            entries.append(try PackedTensors.sixteenBit("\(layer).bias", bias, [bias.count], as: .f16))
+            otherBits += bias.count * 16
+          }
+        }
+        continue
+      }
+      otherBits += tensor.count * 16
+      let owner = name.hasSuffix(".bias") ? String(name.dropLast(".bias".count)) : nil
+      if let owner, codes.layers.entries[owner] != nil {
+        let correction = try codes.layer(owner).biasCorrection
+        guard correction.shape == tensor.shape else {
+          throw Failure(correction.place, "expected \(tensor.shape), found \(correction.shape)")
+        }
+        let bias = zip(try tensor.floats(), try correction.floats()).map { $0 + $1 }
+        entries.append(
+          try PackedTensors.sixteenBit(name, bias, tensor.shape, as: tensor.dtype))
+      } else if tensor.dtype == .f32 {
+        entries.append(
+          try PackedTensors.sixteenBit(name, tensor.floats(), tensor.shape, as: .f16))
+      } else {
+        entries.append(SafetensorsWriter.Entry(tensor))
+      }
+    }
+    for layer in codes.layers.entries.keys where weights.find("\(layer).weight") == nil {
+      throw Failure(weights.path, "expected tensor \(layer).weight, found none")
+    }
+    self.entries = entries
+    self.quantizedWeights = quantizedWeights
+    self.quantizedBits = quantizedBits
+    self.otherBits = otherBits
+    self.floatBytes = floatBytes
+  }
+
+  /// `L.weight` [N][ceil(K/2)], `L.scales` and `L.zeros`.
+  private static func entries(
+    of layer: CodesFile.Layer, layer name: String
+  ) -> [SafetensorsWriter.Entry] {
+    let (outputs, inputs) = (layer.outputs, layer.inputs)
+    let weight = SafetensorsWriter.Entry(
+      name: "\(name).weight", dtype: .u8, shape: [outputs, (inputs + 1) / 2]
+    ) { sink in
+      try packNibbles(Array(layer.codes.bytes), rows: outputs, columns: inputs)
+        .withUnsafeBytes(sink)
+    }
+    return [weight, .init(layer.scales)] + (layer.zeros.map { [.init($0)] } ?? [])
+  }
+
+  /// `values` as F16, or as BF16 when the model uses it or they are too large for F16.
+  private static func sixteenBit(
+    _ name: String, _ values: [Float], _ shape: [Int], as dtype: DType
+  ) throws -> SafetensorsWriter.Entry {
+    guard values.allSatisfy(\.isFinite) else {
+      throw Failure(name, "expected finite numbers, found NaN or infinity")
+    }
+    if dtype == .bf16 || values.contains(where: { !Float16($0).isFinite }) {
+      // Round to nearest, ties to even, by adding half of what is cut off.
+      let halves = values.map { value in
+        let bits = value.bitPattern
+        return UInt16(truncatingIfNeeded: (bits + 0x7FFF + (bits >> 16 & 1)) >> 16)
+      }
+      return .init(Tensor(name: name, dtype: .bf16, shape: shape, values: halves))
+    }
+    return .init(Tensor(name: name, dtype: .f16, shape: shape, values: values.map { Float16($0) }))
+  }
+
+  /// What the user sees: bits a weight of the quantized layers and of the whole, and the size.
+  var summary: String {
+    let bytes = (quantizedBits + otherBits) / 8
+    let perWeight = Double(quantizedBits) / Double(max(1, quantizedWeights))
+    let whole = Double(quantizedBits + otherBits) / Double(max(1, quantizedWeights + otherBits / 16))
+    return """
+      \(codes.layers.entries.count) layers at \(fixed(perWeight, 3)) bits a weight, all of the transformer at \
+      \(fixed(whole, 3)); \(fixed(Double(bytes) / 1e6, 2)) MB instead of \(fixed(Double(floatBytes) / 1e6, 2)) MB
+      """
+  }
+
+  /// Compares a written file with what was to be written, tensor by tensor.
+  ///
+  /// - Throws: `Failure` naming the first tensor that differs.
+  func verify(_ file: SafetensorsFile) throws {
+    guard Set(file.names) == Set(entries.map(\.name)) else {
+      throw Failure(file.path, "expected \(entries.count) tensors, found \(file.names.count)")
+    }
+    for entry in entries {
+      let found = try file.tensor(entry.name, shape: entry.shape)
+      var offset = 0
+      try entry.produce { bytes in
+        let end = offset + bytes.count
+        guard end <= found.bytes.count, found.bytes[offset..<end].elementsEqual(bytes) else {
+          throw Failure(found.place, "expected the bytes that were packed, found others")
+        }
+        offset = end
+      }
+    }
+  }
+}
+
+/// `value` with `digits` decimals.
+private func fixed(_ value: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", value) }

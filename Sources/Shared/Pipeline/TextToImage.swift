@@ -1,0 +1,165 @@
+import Foundation
+import Models
+import Platform
+import Sampling
+import Tensors
+
+/// How one picture is sampled; the names and defaults of the PixArt pipelines in diffusers.
+package struct SamplingOptions: Sendable {
+  package var steps = 20
+  /// Guidance is off at 1 and below.
+  package var guidanceScale: Float = 4.5
+  package var negativePrompt = ""
+  /// Pixels; nil takes the model's own size.
+  package var width: Int?
+  package var height: Int?
+  /// `dpmsolver++`, `ddim`, `euler`, `ddpm`; nil takes the model's own.
+  package var scheduler: String?
+  /// Sample at the nearest size the model was trained on, then resize and crop.
+  package var usesResolutionBinning = true
+
+  package init() {}
+}
+
+/// Denoises latents with a PixArt transformer and decodes them: PixArtAlphaPipeline and PixArtSigmaPipeline of diffusers.
+package final class TextToImage {
+  package let folder: ModelFolder
+  package let transformer: PixArtTransformer
+  package let options: SamplingOptions
+  /// The size asked for, in pixels, and the one that is sampled.
+  package let requested: (width: Int, height: Int)
+  package let sampled: (width: Int, height: Int)
+  private let autoencoder: AutoencoderKL
+  private let schedulerConfig: ModelConfig
+
+  /// Loads the parts and checks that the size fits them.
+  package init(
+    folder: ModelFolder, transformer: PixArtTransformer, options: SamplingOptions
+  ) throws {
+    self.folder = folder
+    self.transformer = transformer
+    self.options = options
+    schedulerConfig = try folder.config("scheduler", file: "scheduler_config.json")
+    autoencoder = try AutoencoderKL(folder: folder.folder("vae"))
+    _ = try makeScheduler(config: schedulerConfig, override: options.scheduler)
+    let factor = autoencoder.config.downsampling
+    let native = transformer.config.sampleSize * factor
+    requested = (options.width ?? native, options.height ?? native)
+    let bins = ResolutionBins(sampleSize: transformer.config.sampleSize)
+    sampled =
+      options.usesResolutionBinning
+      ? bins?.nearest(width: requested.width, height: requested.height) ?? requested : requested
+    let unit = factor * transformer.config.patchSize
+    guard sampled.width > 0, sampled.height > 0, sampled.width % unit == 0,
+      sampled.height % unit == 0, sampled.width <= 8192, sampled.height <= 8192
+    else {
+      throw Failure(
+        "size \(requested.width)x\(requested.height): expected multiples of \(unit) up to 8192")
+    }
+    guard (1...1000).contains(options.steps) else {
+      throw Failure("steps \(options.steps): expected 1 to 1000")
+    }
+  }
+
+  /// Shape of one picture's latents, [channels][height][width].
+  package var latentShape: [Int] {
+    let factor = autoencoder.config.downsampling
+    return [transformer.config.inChannels, sampled.height / factor, sampled.width / factor]
+  }
+
+  /// The name of the scheduler in use, for metadata.
+  package func schedulerName() throws -> String {
+    try makeScheduler(config: schedulerConfig, override: options.scheduler).name
+  }
+
+  /// The noise that `seed` starts from, before the scheduler scales it: PyTorch's randn on the CPU.
+  package func initialLatents(_ generator: TorchGenerator) -> [Float] {
+    generator.randn(latentShape.reduce(1, *))
+  }
+
+  /// Denoises one picture.
+  ///
+  /// - Parameters:
+  ///   - latents: [channels][height][width], standard normal.
+  ///   - prompt: the prompt's text states.
+  ///   - negative: the negative prompt's; unused when guidance is off.
+  ///   - generator: where a stochastic scheduler draws its noise.
+  ///   - observer: sees the inputs of the layers; the graph does no extra work without one.
+  ///   - willStart: called before every step with its number, and with nil before the text is prepared.
+  /// - Returns: the final latents, shaped as `latents`.
+  package func denoise(
+    latents: [Float], prompt: PromptStates, negative: PromptStates, generator: TorchGenerator,
+    observer: (any LayerObserver)? = nil, willStart: (_ step: Int?) -> Void = { _ in }
+  ) throws -> [Float] {
+    let isGuided = options.guidanceScale > 1
+    let batch = isGuided ? 2 : 1
+    willStart(nil)
+    let text = prepare(isGuided ? [negative, prompt] : [prompt], observer: observer)
+    var scheduler = try makeScheduler(config: schedulerConfig, override: options.scheduler)
+    try scheduler.setTimesteps(options.steps)
+    let shape = latentShape
+    let kept = shape.reduce(1, *)
+    let conditions: SizeConditions? =
+      transformer.config.usesSizeConditions
+      ? SizeConditions(height: Float(sampled.height), width: Float(sampled.width)) : nil
+    var x = latents.map { $0 * scheduler.initNoiseSigma }
+    for (index, timestep) in scheduler.timesteps.enumerated() {
+      willStart(index)
+      let input = scheduler.scaleInput(x, index: index)
+      let output = transformer.forward(
+        latents: isGuided ? input + input : input, batch: batch, height: shape[1],
+        width: shape[2], timestep: timestep, text: text, conditions: conditions, observer: observer)
+      // The transformer also predicts a variance in further channels, which sampling drops.
+      let perSample = output.count / batch
+      let noise =
+        isGuided
+        ? guided(
+          unconditional: Array(output[..<kept]), conditional: Array(output[perSample..<perSample + kept]),
+          scale: options.guidanceScale) : Array(output[..<kept])
+      x = scheduler.step(noise, index: index, latents: x, generator: generator)
+    }
+    guard x.allSatisfy(\.isFinite) else {
+      throw Failure(
+        "\(transformer.weights)", "expected finite latents for \(prompt.prompt), found NaN or infinity")
+    }
+    return x
+  }
+
+  /// Pads the prompts' states to one length and lets the transformer prepare them.
+  private func prepare(_ prompts: [PromptStates], observer: (any LayerObserver)?) -> TextContext {
+    let length = prompts.map(\.states.rows).max() ?? 0
+    let channels = prompts[0].states.columns
+    let states = Matrix(rows: prompts.count * length, columns: channels, zeroed: true)
+    var mask = Array(repeating: false, count: states.rows)
+    for (index, prompt) in prompts.enumerated() {
+      states.row(index * length).update(from: prompt.states.pointer, count: prompt.states.count)
+      for token in 0..<prompt.states.rows { mask[index * length + token] = true }
+    }
+    return transformer.prepareText(states, mask: mask, batch: prompts.count, observer: observer)
+  }
+
+  /// Decodes latents [channels][height][width] to a picture of the size asked for.
+  package func decode(_ latents: [Float]) -> Image {
+    let shape = latentShape
+    var pixels = autoencoder.decode(latents, batch: 1, height: shape[1], width: shape[2])
+    var size = sampled
+    if size != requested {
+      pixels = resizeAndCrop(
+        pixels, width: size.width, height: size.height, toWidth: requested.width,
+        toHeight: requested.height)
+      size = requested
+    }
+    let plane = size.width * size.height
+    let rgb = [UInt8](unsafeUninitializedCapacity: plane * 3) { buffer, count in
+      for pixel in 0..<plane {
+        for channel in 0..<3 {
+          // As diffusers: to 0...1, clamp, to 0...255, round half to even.
+          let value = min(max(pixels[channel * plane + pixel] * 0.5 + 0.5, 0), 1) * 255
+          buffer[pixel * 3 + channel] = UInt8(value.rounded(.toNearestOrEven))
+        }
+      }
+      count = plane * 3
+    }
+    return Image(width: size.width, height: size.height, pixels: rgb)
+  }
+}

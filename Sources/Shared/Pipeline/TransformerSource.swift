@@ -1,0 +1,68 @@
+import Formats
+import Models
+import Platform
+import Tensors
+
+/// Where the transformer comes from: a model folder (float or packed), or a packed stream with the folder it was made from.
+package struct TransformerSource {
+  /// The folder of the text encoder, tokenizer, scheduler and VAE.
+  package let folder: ModelFolder
+  package let weights: any TensorSource
+  package let config: ModelConfig
+  /// Nil for a float model.
+  package let packed: PackedLayout?
+
+  /// Opens `path`: a model folder, or a packed safetensors file (`-`: stdin).
+  ///
+  /// - Parameters:
+  ///   - path: the folder or file.
+  ///   - base: the folder of the other parts when `path` is a packed file; default: where it was packed from.
+  package init(_ path: String, base: String? = nil) throws {
+    if path == "-" || path.hasSuffix(".safetensors") {
+      let file = try SafetensorsFile(path)
+      let metadata = try StreamMetadata(of: file, expected: .packed)
+      folder = try ModelFolder(base ?? metadata.model)
+      weights = file
+      config = try ModelConfig(
+        text: metadata.setting("config", in: file.path), path: "\(file.path): fpq.config")
+    } else {
+      folder = try ModelFolder(path)
+      weights = try folder.transformerWeights()
+      config = try folder.config("transformer")
+    }
+    packed =
+      StreamMetadata.kind(of: weights) == nil ? nil : try PackedLayout(of: weights)
+  }
+
+  /// Builds the transformer; `activations` overrides what a packed model was made for.
+  package func transformer(activations: ActivationOverride = .asPacked) throws -> PixArtTransformer {
+    guard let packed else {
+      if case .use(let format?) = activations {
+        throw Failure(
+          weights.path, "expected a packed model for --activations \(format), found a float one")
+      }
+      return try PixArtTransformer(config: config, weights: weights)
+    }
+    let format = activations.format(of: packed)
+    return try PixArtTransformer(config: config, weights: weights) { name, inputs, outputs in
+      try packed.linear(
+        name, inputs: inputs, outputs: outputs, activations: format, from: weights)
+    }
+  }
+}
+
+/// Which activation format a packed model runs with.
+package enum ActivationOverride {
+  /// What the packed model says.
+  case asPacked
+  /// The given one; nil keeps inputs in f32 (W4A16).
+  case use(ActivationFormat?)
+
+  /// The activation format that `packed` runs with.
+  package func format(of packed: PackedLayout) -> ActivationFormat? {
+    switch self {
+    case .asPacked: packed.activations
+    case .use(let format): format
+    }
+  }
+}
