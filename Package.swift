@@ -61,7 +61,7 @@ let package = Package(
     layer("Sampling", ["Tensors", "Platform"]),
     layer("Formats", ["Tensors", "Platform"]),
     layer("Tensors", ["Platform", "CCrypto"]),
-    layer("Platform", ["CPNG"]),
+    layer("Platform", ["CPNG", "CSignals"]),
 
     // C: the SIMD kernels, and thin faces of the libraries we link.
     .target(
@@ -70,6 +70,7 @@ let package = Package(
     .target(
       name: "CDense", path: "Sources/Shared/C/Dense",
       linkerSettings: [.linkedLibrary("dnnl"), .linkedLibrary("gomp")]),
+    .target(name: "CSignals", path: "Sources/Shared/C/Signals"),
     .target(
       name: "CSentencePiece", path: "Sources/Shared/C/SentencePiece",
       linkerSettings: [.linkedLibrary("sentencepiece")]),
@@ -86,6 +87,7 @@ let package = Package(
       swiftSettings: strict),
     tests("Platform", ["Platform"]),
     tests("Tensors", ["Tensors", "Platform"]),
+    tests("Inspection", ["Inspection", "Tensors", "Platform", "fpq-show"]),
     tests("Formats", ["Formats", "Tensors", "Platform"]),
     tests("Kernels", ["Kernels", "CKernels", "Formats", "Tensors", "Platform"]),
     tests("Sampling", ["Sampling", "Tensors", "Platform"]),

@@ -8,6 +8,7 @@ package protocol Tool: ParsableCommand {}
 extension Tool {
   /// Parses, runs, and turns what is thrown into the one-line form and the exit code.
   package static func main() {
+    Console.openStandardDescriptors()
     Console.toolName = _commandName
     Interrupt.install()
     do {

@@ -1,29 +1,15 @@
-import Dispatch
-import Foundation
-import Synchronization
+import CSignals
 
-/// Removes unfinished output when the user interrupts (Ctrl-C, SIGTERM), then dies of the same signal.
+/// Removes unfinished output when the process is ended early, which then dies of the same signal.
+///
+/// For SIGINT (Ctrl-C), SIGTERM and SIGHUP, and for SIGPIPE too: it ends us quietly, as it ends `cat`, but a tool that
+/// lists on stdout while it writes a file must not leave that file behind.
 package enum Interrupt {
-  private static let unfinished = Mutex<Set<String>>([])
-  // Touched once, by `install`, before any thread starts.
-  nonisolated(unsafe) private static var sources: [any DispatchSourceSignal] = []
+  /// Installs the handlers; called once, by the tool's `main`, before any thread starts.
+  package static func install() { fpq_signals_install(Console.toolName) }
 
-  static func remember(_ path: String) { unfinished.withLock { _ = $0.insert(path) } }
-  static func forget(_ path: String) { unfinished.withLock { _ = $0.remove(path) } }
+  /// Notes a file to remove; hand the result to `forget` when it is complete or gone.
+  static func remember(_ path: String) -> Int32 { fpq_signals_remember(path) }
 
-  /// Installs the handlers; called once, by the tool's `main`.
-  package static func install() {
-    for number in [SIGINT, SIGTERM, SIGHUP] {
-      signal(number, SIG_IGN)
-      let source = DispatchSource.makeSignalSource(
-        signal: number, queue: .global(qos: .userInteractive))
-      source.setEventHandler {
-        unfinished.withLock { $0.forEach { unlink($0) } }
-        signal(number, SIG_DFL)
-        raise(number)
-      }
-      source.resume()
-      sources.append(source)
-    }
-  }
+  static func forget(_ slot: Int32) { fpq_signals_forget(slot) }
 }

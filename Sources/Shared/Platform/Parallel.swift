@@ -10,7 +10,7 @@ import Synchronization
 package enum Parallel {
   private static let limit = Atomic<Int>(ProcessInfo.processInfo.activeProcessorCount)
 
-  /// How many threads work at once; at least 1. Set once, from `--threads`.
+  /// How many threads work at once, at least 1; set once, from `--threads`.
   package static var threads: Int {
     get { limit.load(ordering: .relaxed) }
     set { limit.store(max(1, newValue), ordering: .relaxed) }

@@ -22,7 +22,7 @@ package final class Progress: Sendable {
     self.unit = unit
   }
 
-  /// Counts `steps` more units as done. May be called from any thread.
+  /// Counts `steps` more units as done, from any thread.
   package func advance(_ steps: Int = 1) {
     let now = Date()
     state.withLock { state in
@@ -31,25 +31,37 @@ package final class Progress: Sendable {
       guard Console.errorIsTerminal, elapsed > 1, now.timeIntervalSince(state.drawn ?? start) > 0.1
       else { return }
       state.drawn = now
-      let rate = Double(state.done) / elapsed
-      let left = Double(total - state.done) / rate
-      let filled = total > 0 ? 20 * state.done / total : 20
-      let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: 20 - filled)
-      let figures = String(format: "%.1f %@/s, %@ left", rate, unit, Progress.clock(left))
-      Console.write(
-        "\r\(Console.toolName): \(title) [\(bar)] \(state.done)/\(total) \(figures)\u{1B}[K")
+      let room = Progress.terminalColumns() - Console.toolName.count - 3
+      Console.draw(String(line(done: state.done, elapsed: elapsed).prefix(max(0, room))))
     }
   }
 
   /// Erases the line.
   package func finish() {
-    state.withLock { if $0.drawn != nil { Console.write("\r\u{1B}[K") } }
+    state.withLock { if $0.drawn != nil { Console.draw(nil) } }
+  }
+
+  /// What is drawn when `done` units took `elapsed` seconds.
+  package func line(done: Int, elapsed: Double) -> String {
+    let filled = total > 0 ? min(20, max(0, Int(20 * Double(done) / Double(total)))) : 20
+    let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: 20 - filled)
+    let rate = Double(done) / max(elapsed, .leastNormalMagnitude)
+    let left = rate > 0 ? Progress.clock(Double(total - done) / rate) : "?"
+    return "\(title) [\(bar)] \(done)/\(total) "
+      + String(format: "%.*f ", rate < 10 ? 2 : 0, rate) + "\(unit)/s, \(left) left"
   }
 
   static func clock(_ seconds: Double) -> String {
-    let whole = Int(max(0, seconds).rounded())
+    // Int would trap on an infinite or absurd time; a year is long enough to say.
+    let whole = Int(min(max(0, seconds), 31_536_000).rounded())
     return whole >= 3600
       ? String(format: "%d:%02d:%02d", whole / 3600, whole / 60 % 60, whole % 60)
       : String(format: "%d:%02d", whole / 60, whole % 60)
+  }
+
+  private static func terminalColumns() -> Int {
+    var size = winsize()
+    return ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0
+      ? Int(size.ws_col) : 80
   }
 }

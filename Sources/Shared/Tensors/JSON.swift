@@ -27,7 +27,7 @@ package indirect enum JSON: Equatable, Sendable {
 
   /// Parses UTF-8 text.
   ///
-  /// - Throws: `SyntaxError` at the first byte that does not fit. Nesting deeper than 128 is refused, as serde_json does.
+  /// - Throws: `SyntaxError` at the first byte that does not fit. Nesting of 128 levels is refused, as serde_json does.
   package init(parsing bytes: UnsafeRawBufferPointer, allowNonFinite: Bool = false) throws {
     var parser = Parser(bytes: bytes, allowNonFinite: allowNonFinite)
     self = try parser.document()
@@ -62,6 +62,18 @@ package indirect enum JSON: Equatable, Sendable {
       }
     }
     return quoted + "\""
+  }
+
+  /// What this is, in words.
+  package var kind: String {
+    switch self {
+    case .null: "null"
+    case .bool: "a boolean"
+    case .number: "a number"
+    case .string: "a string"
+    case .array: "a list"
+    case .object: "an object"
+    }
   }
 
   /// The whole number, when this is one without fraction or exponent.
@@ -136,7 +148,7 @@ extension JSON {
 
     mutating func nested(_ body: (inout Parser) throws -> JSON) throws -> JSON {
       depth += 1
-      guard depth <= 128 else { throw fail("at most 128 levels") }
+      guard depth < 128 else { throw fail("fewer than 128 levels") }
       at += 1
       let value = try body(&self)
       depth -= 1

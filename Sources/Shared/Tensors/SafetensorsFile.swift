@@ -1,7 +1,6 @@
-import Foundation
 import Platform
 
-/// One safetensors file: mapped when it is a regular file, read into memory when it is a pipe.
+/// One safetensors file: mapped when it is a regular file; a pipe is read into memory, or spilled when it is long.
 package final class SafetensorsFile: TensorSource {
   package let path: String
   package let metadata: [String: String]
@@ -9,35 +8,75 @@ package final class SafetensorsFile: TensorSource {
   private let tensors: [String: Tensor]
 
   /// Opens `path`, or stdin for `-`.
+  ///
+  /// - Throws: `Failure` naming the file, and the tensor where it is about one.
   package init(_ path: String) throws {
-    let data =
-      path == "-"
-      ? FileHandle.standardInput.readDataToEndOfFile()
-      : try Data(contentsOf: URL(fileURLWithPath: path), options: .alwaysMapped)
-    let place = path == "-" ? "<stdin>" : path
+    let input = try InputFile(path, kind: "a safetensors file")
+    defer { input.finish() }
+    let place = input.place
     self.path = place
-    guard data.count >= 8 else {
-      throw Failure(place, "expected a safetensors file, found \(data.count) bytes")
+    let (storage, header, start) =
+      if let size = input.size {
+        try SafetensorsFile.read(mapped: input.mapped(), size: size, place: place)
+      } else {
+        try SafetensorsFile.read(stream: input)
+      }
+    let found = storage.bytes.count - start
+    guard header.dataCount == found else {
+      throw Failure(place, "expected \(header.dataCount) bytes of data, found \(found)")
     }
-    let storage = data.withUnsafeBytes { ByteStorage(copying: $0) }
-    let length = Int(storage.bytes.loadUnaligned(as: UInt64.self))
-    guard length <= data.count - 8,
-      let header = try? JSONSerialization.jsonObject(with: data[8..<(8 + length)]) as? [String: Any]
-    else { throw Failure(place, "expected a safetensors header") }
-    metadata = header["__metadata__"] as? [String: String] ?? [:]
     var tensors: [String: Tensor] = [:]
-    for (name, entry) in header where name != "__metadata__" {
-      guard let entry = entry as? [String: Any],
-        let dtype = (entry["dtype"] as? String).flatMap(DType.init),
-        let shape = entry["shape"] as? [Int], let offsets = entry["data_offsets"] as? [Int]
-      else { throw Failure(place, "expected a tensor entry for \(name)") }
-      tensors[name] = Tensor(
-        name: name, dtype: dtype, shape: shape, origin: place, storage: storage,
-        range: (8 + length + offsets[0])..<(8 + length + offsets[1]))
+    for entry in header.entries {
+      guard let shape = entry.shape else { continue }
+      tensors[entry.name] = Tensor(
+        name: entry.name, dtype: entry.dtype, shape: shape, origin: place, storage: storage,
+        range: (start + Int(entry.begin))..<(start + Int(entry.end)))
     }
     self.tensors = tensors
-    names = tensors.keys.sorted()
+    metadata = header.metadata
+    names = header.entries.map(\.name).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
   }
 
   package func find(_ name: String) -> Tensor? { tensors[name] }
+
+  package func tensor(_ name: String) throws -> Tensor {
+    if let found = tensors[name] { return found }
+    throw Failure(
+      path,
+      names.contains(name)
+        ? "\(name): expected dimensions below 2^63, found larger ones"
+        : "expected tensor \(name), found none")
+  }
+
+  /// The bytes, the header, and where the data starts.
+  private typealias Contents = (ByteStorage, SafetensorsHeader, Int)
+
+  private static func read(mapped storage: ByteStorage, size: Int, place: String) throws -> Contents
+  {
+    let length = try SafetensorsHeader.length(of: storage.bytes, place: place)
+    guard length <= size - 8 else {
+      throw Failure(place, "expected a header of \(length) bytes, found \(size - 8)")
+    }
+    let text = UnsafeRawBufferPointer(rebasing: storage.bytes[8..<(8 + length)])
+    return (storage, try SafetensorsHeader(parsing: text, place: place), 8 + length)
+  }
+
+  /// Reads as much as the header announces and one byte more, so that an endless stream is refused.
+  private static func read(stream: InputFile) throws -> Contents {
+    let prefix = try stream.read(atMost: 8)
+    let length = try prefix.withUnsafeBytes {
+      try SafetensorsHeader.length(of: $0, place: stream.place)
+    }
+    let text = try stream.read(atMost: length)
+    guard text.count == length else {
+      throw Failure(stream.place, "expected a header of \(length) bytes, found \(text.count)")
+    }
+    let header = try text.withUnsafeBytes {
+      try SafetensorsHeader(parsing: $0, place: stream.place)
+    }
+    guard let count = Int(exactly: header.dataCount), count < Int.max - length - 8 else {
+      throw Failure(stream.place, "expected less than 2^63 bytes, found \(header.dataCount)")
+    }
+    return (try stream.storage(startingWith: prefix + text, atMost: count + 1), header, 8 + length)
+  }
 }

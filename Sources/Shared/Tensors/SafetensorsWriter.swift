@@ -41,7 +41,7 @@ package struct SafetensorsWriter {
     let order = DType.allCases
     let sorted = entries.sorted {
       let (a, b) = (order.firstIndex(of: $0.dtype)!, order.firstIndex(of: $1.dtype)!)
-      return a != b ? a > b : $0.name < $1.name
+      return a != b ? a > b : $0.name.utf8.lexicographicallyPrecedes($1.name.utf8)
     }
     var header = "{"
     if !metadata.isEmpty {

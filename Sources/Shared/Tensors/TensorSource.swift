@@ -7,6 +7,8 @@ package protocol TensorSource {
   var names: [String] { get }
   var metadata: [String: String] { get }
   func find(_ name: String) -> Tensor?
+  /// The tensor called `name`, or a `Failure` naming the file and the tensor.
+  func tensor(_ name: String) throws -> Tensor
 }
 
 extension TensorSource {
