@@ -1,0 +1,29 @@
+/// How the PixArt pipelines prepare a prompt with `clean_caption` off: `prompt.lower().strip()`, as Python does it.
+package func preparedPrompt(_ prompt: String) -> String {
+  let scalars = Array(prompt.unicodeScalars)
+  var lowered = String.UnicodeScalarView()
+  for (index, scalar) in scalars.enumerated() {
+    if scalar == "\u{3A3}" {
+      lowered.append(isFinalSigma(scalars, index) ? "\u{3C2}" : "\u{3C3}")
+    } else {
+      lowered.append(contentsOf: scalar.properties.lowercaseMapping.unicodeScalars)
+    }
+  }
+  guard let first = lowered.firstIndex(where: { !isSpace($0) }),
+    let last = lowered.lastIndex(where: { !isSpace($0) })
+  else { return "" }
+  return String(lowered[first...last])
+}
+
+/// Unicode's Final_Sigma: a cased letter before, none after, case-ignorable characters between not counted.
+private func isFinalSigma(_ scalars: [Unicode.Scalar], _ index: Int) -> Bool {
+  func isCased(_ part: some Sequence<Unicode.Scalar>) -> Bool {
+    part.first { !$0.properties.isCaseIgnorable }?.properties.isCased ?? false
+  }
+  return isCased(scalars[..<index].reversed()) && !isCased(scalars[(index + 1)...])
+}
+
+/// Python's `str.isspace`: Unicode white space and the four separators U+001C ... U+001F.
+private func isSpace(_ scalar: Unicode.Scalar) -> Bool {
+  scalar.properties.isWhitespace || ("\u{1C}"..."\u{1F}").contains(scalar)
+}

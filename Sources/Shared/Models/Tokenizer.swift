@@ -1,0 +1,135 @@
+import CSentencePiece
+import Foundation
+import Platform
+import Tensors
+
+/// T5's tokenizer: SentencePiece ids, `</s>` after truncation, padding on the right (transformers `T5Tokenizer`).
+///
+/// Special tokens written out in a prompt (`</s>`, `<pad>`, `<unk>`, `<extra_id_3>`) become their single ids, as in
+/// transformers. *Limitations:* text between them follows the SentencePiece library; the rewritten tokenizer of
+/// transformers 5 differs there on a few unusual characters (U+0085, stacked combining marks) and ignores byte fallback.
+package final class Tokenizer: @unchecked Sendable {
+  /// Token ids and which of them are real, [length] each.
+  package struct Tokens: Equatable, Sendable {
+    package let ids: [Int32]
+    package let mask: [Bool]
+  }
+
+  /// `spiece.model`, for messages.
+  package let path: String
+  /// The ids the model file and the extra ids on top of it span: 0..<size.
+  package let size: Int
+  /// `model_max_length` of the configuration, when it names a usable length; the pipeline's own length goes before it.
+  package let suggestedLength: Int?
+  package let padID: Int32
+  package let endID: Int32
+  private let model: OpaquePointer
+  /// Special tokens by their text; none is the beginning of another.
+  private let specials: [(text: [UInt8], id: Int32)]
+
+  /// Reads `spiece.model` and `tokenizer_config.json` in `folder`.
+  ///
+  /// - Throws: `Failure` for a missing or damaged file, or one without the padding or end token.
+  package init(folder: String) throws {
+    let path = "\(folder)/spiece.model"
+    let config = try ModelConfig("\(folder)/tokenizer_config.json")
+    guard let bytes = FileManager.default.contents(atPath: path) else {
+      throw Failure(path, "expected a SentencePiece model, found none")
+    }
+    var message = [CChar](repeating: 0, count: 200)
+    let loaded = bytes.withUnsafeBytes {
+      fpq_sentencepiece_load($0.baseAddress, $0.count, &message, message.count)
+    }
+    guard let loaded else {
+      let text = String(
+        decoding: message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+      throw Failure(path, "expected a SentencePiece model, found \(text)")
+    }
+    model = loaded
+    self.path = path
+    let pieces = fpq_sentencepiece_size(model)
+
+    func find(_ key: String, _ fallback: String) throws -> (text: [UInt8], id: Int32) {
+      let token = try Tokenizer.token(key, in: config) ?? fallback
+      let id = fpq_sentencepiece_find(loaded, token)
+      guard id >= 0 else {
+        throw Failure(path, "expected a piece for \(key) \(token), found none")
+      }
+      return (Array(token.utf8), id)
+    }
+    let (pad, end) = (try find("pad_token", "<pad>"), try find("eos_token", "</s>"))
+    padID = pad.id
+    endID = end.id
+    let extras = try config.int("extra_ids") ?? 100
+    guard (0...10_000).contains(extras) else {
+      throw Failure(config.path, "extra_ids: expected 0 ... 10000, found \(extras)")
+    }
+    // The extra ids lie above the pieces, the first of them on top.
+    let extra = (0..<extras).map {
+      (text: Array("<extra_id_\($0)>".utf8), id: pieces + Int32(extras - 1 - $0))
+    }
+    specials = [pad, end, try find("unk_token", "<unk>")] + extra
+    size = Int(pieces) + extras
+    // Some configurations say 1e30 for "no limit".
+    suggestedLength = (try? config.int("model_max_length")).flatMap {
+      $0.flatMap { (1...100_000).contains($0) ? $0 : nil }
+    }
+  }
+
+  deinit { fpq_sentencepiece_free(model) }
+
+  /// The text of a token: a string, or an object that holds it as `content`.
+  private static func token(_ key: String, in config: ModelConfig) throws -> String? {
+    if case .object? = config.json[key], case .string(let text)? = config.json[key]?["content"] {
+      return text
+    }
+    return try config.string(key)
+  }
+
+  /// The ids of `text` alone: no end token, no limit, no padding.
+  package func ids(of text: String) throws -> [Int32] {
+    let bytes = Array(text.utf8)
+    var ids: [Int32] = []
+    var start = 0
+    var at = 0
+    while let open = bytes[at...].firstIndex(of: UInt8(ascii: "<")) {
+      guard let special = specials.first(where: { bytes[open...].starts(with: $0.text) }) else {
+        at = open + 1
+        continue
+      }
+      ids += try pieces(of: bytes[start..<open])
+      ids.append(special.id)
+      at = open + special.text.count
+      start = at
+    }
+    return ids + (try pieces(of: bytes[start...]))
+  }
+
+  /// The ids of `text`, cut so that the end token fits, then padded to `length`.
+  package func encode(_ text: String, length: Int) throws -> Tokens {
+    guard length > 0 else { throw Failure("expected at least one token, found length \(length)") }
+    let real = try ids(of: text).prefix(length - 1) + [endID]
+    let padding = length - real.count
+    return Tokens(
+      ids: real + Array(repeating: padID, count: padding),
+      mask: Array(repeating: true, count: real.count) + Array(repeating: false, count: padding))
+  }
+
+  private func pieces(of bytes: ArraySlice<UInt8>) throws -> [Int32] {
+    try bytes.withUnsafeBytes { raw in
+      let text = raw.assumingMemoryBound(to: CChar.self).baseAddress
+      // Normalization may lengthen text (one ligature to 18 letters), so the first guess can be too small.
+      var capacity = bytes.count + 16
+      while true {
+        var count = 0
+        let ids = [Int32](unsafeUninitializedCapacity: capacity) { buffer, initialized in
+          count = fpq_sentencepiece_encode(model, text, raw.count, buffer.baseAddress, capacity)
+          initialized = max(0, min(count, capacity))
+        }
+        guard count >= 0 else { throw Failure(path, "cannot encode the prompt") }
+        if count <= capacity { return ids }
+        capacity = count
+      }
+    }
+  }
+}

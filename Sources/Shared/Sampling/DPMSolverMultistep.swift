@@ -1,0 +1,148 @@
+import Foundation
+import Platform
+import Tensors
+
+/// DPM-Solver++ (arXiv 2211.01095), multistep, order 1 to 3 (diffusers `DPMSolverMultistepScheduler`).
+///
+/// *Limitations:* `algorithm_type` dpmsolver++ only; no Lu, exponential, beta or flow sigmas, no learned variance, no
+/// clipped lambda.
+package final class DPMSolverMultistep: Scheduler {
+  package let timesteps: [Float]
+  package let initNoiseSigma: Float = 1
+  /// [steps + 1] noise levels, the last one what remains in the finished image.
+  package let sigmas: [Float]
+  private let order: Int
+  private let isHeun: Bool
+  private let prediction: Prediction
+  private let limit: SampleLimit
+  private let lowersFinal: Bool
+  private let lowersLast: Bool
+  /// The latest clean samples, newest first.
+  private var originals: [Matrix] = []
+
+  init(_ config: ModelConfig, schedule: NoiseSchedule, steps: Int) throws {
+    _ = try config.choice("algorithm_type", of: ["dpmsolver++"], default: "dpmsolver++")
+    order = try config.int("solver_order") ?? 2
+    guard (1...3).contains(order) else {
+      throw Failure(config.path, "solver_order: expected 1, 2 or 3, found \(order)")
+    }
+    isHeun =
+      try config.choice("solver_type", of: ["midpoint", "heun"], default: "midpoint") == "heun"
+    prediction = try Prediction(config, of: [.epsilon, .velocity, .sample])
+    limit = try SampleLimit(config, clipsByDefault: nil)
+    for key in [
+      "use_lu_lambdas", "use_exponential_sigmas", "use_beta_sigmas", "use_flow_sigmas",
+      "use_dynamic_shifting",
+    ] { try config.refuse(key) }
+    if let type = try config.string("variance_type"), type.hasPrefix("learned") {
+      throw Failure(config.path, "variance_type: expected no learned variance, found \(type)")
+    }
+    if let clip = try config.double("lambda_min_clipped"), clip != -.infinity {
+      throw Failure(config.path, "lambda_min_clipped: expected -Infinity, found \(clip)")
+    }
+    let final = try config.choice(
+      "final_sigmas_type", of: ["zero", "sigma_min"], default: "zero")
+    lowersFinal = try config.bool("lower_order_final") ?? true
+    lowersLast = try final == "zero" || config.bool("euler_at_final") ?? false
+
+    let levels: [Double]
+    if try config.bool("use_karras_sigmas") ?? false {
+      levels = karrasSigmas(
+        highest: Double(schedule.sigmas[schedule.count - 1]), lowest: Double(schedule.sigmas[0]),
+        steps: steps)
+      let logarithms = schedule.logSigmas()
+      timesteps = levels.map {
+        Float(schedule.timestep(of: $0, logarithms: logarithms).rounded(.toNearestOrEven))
+      }
+    } else {
+      let spacing = try TimestepSpacing(config, default: .linspace)
+      let visited = spacing.timestepsBeforeEnd(
+        steps: steps, training: schedule.count,
+        offset: try stepsOffset(config, schedule: schedule))
+      timesteps = visited.map { Float($0) }
+      levels = visited.map { schedule.sigma(at: $0) }
+    }
+    sigmas = levels.map { Float($0) } + [final == "zero" ? 0 : schedule.sigmas[0]]
+    // Two equal levels would divide by the zero between them; the original then returns NaN.
+    guard zip(sigmas, sigmas.dropFirst()).allSatisfy({ $0 > $1 }) || order == 1 else {
+      throw Failure(
+        config.path,
+        "expected falling noise levels, found two equal ones: \(steps) steps are too many")
+    }
+  }
+
+  package func original(_ modelOutput: Matrix, index: Int, latents: Matrix) -> Matrix {
+    let (alpha, sigma) = parts(index)
+    return limit(prediction.original(modelOutput, latents: latents, alpha: alpha, sigma: sigma))
+  }
+
+  package func step(
+    _ modelOutput: Matrix, index: Int, latents: Matrix, generators: [TorchGenerator]
+  ) -> Matrix {
+    if index == 0 { originals = [] }
+    originals.insert(original(modelOutput, index: index, latents: latents), at: 0)
+    if originals.count > order { originals.removeLast() }
+    switch orderUsed(index) {
+    case 1: return first(index, latents)
+    case 2: return second(index, latents)
+    default: return third(index, latents)
+    }
+  }
+
+  /// The order at step `index`: lower while there is no history, and near the end of short runs.
+  private func orderUsed(_ index: Int) -> Int {
+    let left = timesteps.count - 1 - index
+    let isShort = lowersFinal && timesteps.count < 15
+    if left == 0 && (lowersLast || isShort) { return 1 }
+    return min(order, originals.count, left == 1 && isShort ? 2 : 3)
+  }
+
+  /// Signal and noise shares at level `index`: alpha^2 + sigma^2 = 1.
+  private func parts(_ index: Int) -> (alpha: Float, sigma: Float) {
+    let alpha = 1 / (sigmas[index] * sigmas[index] + 1).squareRoot()
+    return (alpha, sigmas[index] * alpha)
+  }
+
+  private func lambda(_ index: Int) -> Float {
+    let (alpha, sigma) = parts(index)
+    return logf(alpha) - logf(sigma)
+  }
+
+  /// What every order begins with: h, the share of the latents that stays, and alpha' (e^-h - 1).
+  private func coefficients(_ index: Int) -> (h: Float, keep: Float, alpha: Float, change: Float) {
+    let (now, next) = (parts(index), parts(index + 1))
+    let h = lambda(index + 1) - lambda(index)
+    return (h, next.sigma / now.sigma, next.alpha, expf(-h) - 1)
+  }
+
+  private func first(_ index: Int, _ latents: Matrix) -> Matrix {
+    let (_, keep, alpha, change) = coefficients(index)
+    let slope = alpha * change
+    return combine(latents, originals[0]) { keep * $0 - slope * $1 }
+  }
+
+  private func second(_ index: Int, _ latents: Matrix) -> Matrix {
+    let (h, keep, alpha, change) = coefficients(index)
+    let inverse = 1 / ((lambda(index) - lambda(index - 1)) / h)
+    let slope = alpha * change
+    let curve = isHeun ? alpha * (change / h + 1) : -0.5 * slope
+    let bend = combine(originals[0], originals[1]) { inverse * ($0 - $1) }
+    let straight = combine(latents, originals[0]) { keep * $0 - slope * $1 }
+    return combine(straight, bend) { $0 + curve * $1 }
+  }
+
+  private func third(_ index: Int, _ latents: Matrix) -> Matrix {
+    let (h, keep, alpha, change) = coefficients(index)
+    let r0 = (lambda(index) - lambda(index - 1)) / h
+    let r1 = (lambda(index - 1) - lambda(index - 2)) / h
+    let newer = combine(originals[0], originals[1]) { (1 / r0) * ($0 - $1) }
+    let older = combine(originals[1], originals[2]) { (1 / r1) * ($0 - $1) }
+    let bend = combine(newer, older) { $0 + (r0 / (r0 + r1)) * ($0 - $1) }
+    let twist = combine(newer, older) { (1 / (r0 + r1)) * ($0 - $1) }
+    let slope = alpha * change
+    let curve = alpha * (change / h + 1)
+    let jerk = alpha * ((change + h) / (h * h) - 0.5)
+    let straight = combine(latents, originals[0]) { keep * $0 - slope * $1 }
+    return combine(combine(straight, bend) { $0 + curve * $1 }, twist) { $0 - jerk * $1 }
+  }
+}

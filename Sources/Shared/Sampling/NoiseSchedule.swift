@@ -1,0 +1,90 @@
+import Foundation
+import Platform
+import Tensors
+
+/// The noise levels that a diffusion model was trained on, one for each training step, in the arithmetic of diffusers.
+package struct NoiseSchedule: Sendable {
+  /// [training steps], f32.
+  package let betas: [Float]
+  /// [training steps]: the cumulative product of 1 - beta, summed up in f64, each output rounded to f32.
+  package let alphasCumprod: [Float]
+  /// [training steps]: sqrt((1 - alphasCumprod) / alphasCumprod).
+  package let sigmas: [Float]
+
+  package var count: Int { betas.count }
+
+  /// Reads `beta_start`, `beta_end`, `beta_schedule` and `num_train_timesteps`.
+  ///
+  /// - Throws: `Failure` for a schedule that this does not compute, or betas outside 0 ... 1.
+  package init(_ config: ModelConfig) throws {
+    let count = try config.size("num_train_timesteps", default: 1000)
+    guard (2...100_000).contains(count) else {
+      throw Failure(config.path, "num_train_timesteps: expected 2 ... 100000, found \(count)")
+    }
+    let first = try config.double("beta_start") ?? 0.0001
+    let last = try config.double("beta_end") ?? 0.02
+    guard first > 0, first <= last, last < 1 else {
+      throw Failure(
+        config.path, "expected 0 < beta_start <= beta_end < 1, found \(first) and \(last)")
+    }
+    try config.refuse("trained_betas")
+    try config.refuse("rescale_betas_zero_snr")
+    switch try config.choice("beta_schedule", of: ["linear", "scaled_linear"], default: "linear") {
+    case "linear":
+      betas = NoiseSchedule.linear(from: Float(first), to: Float(last), count: count)
+    default:
+      let roots = NoiseSchedule.linear(
+        from: Float(first.squareRoot()), to: Float(last.squareRoot()), count: count)
+      betas = roots.map { $0 * $0 }
+    }
+    var product = 1.0
+    alphasCumprod = betas.map {
+      product *= Double(1 - $0)
+      return Float(product)
+    }
+    sigmas = alphasCumprod.map { ((1 - $0) / $0).squareRoot() }
+    guard sigmas.allSatisfy(\.isFinite) else {
+      throw Failure(config.path, "beta_end: expected noise that leaves a signal, found \(last)")
+    }
+  }
+
+  /// `torch.linspace` in f32: fused steps from the nearer end.
+  private static func linear(from first: Float, to last: Float, count: Int) -> [Float] {
+    let step = (last - first) / Float(count - 1)
+    return (0..<count).map { index in
+      index < count / 2
+        ? first.addingProduct(step, Float(index))
+        : last.addingProduct(-step, Float(count - 1 - index))
+    }
+  }
+
+  /// The noise level at a timestep that may lie between two, or beyond the last (`numpy.interp`).
+  func sigma(at timestep: Double) -> Double {
+    let low = min(max(0, Int(timestep)), count - 1)
+    let high = min(low + 1, count - 1)
+    let part = min(max(0, timestep - Double(low)), 1)
+    let (a, b) = (Double(sigmas[low]), Double(sigmas[high]))
+    return part * (b - a) + a
+  }
+
+  /// The timestep, with a fraction, whose noise level is `sigma` (`_sigma_to_t`): linear in the logarithm of the levels.
+  func timestep(of sigma: Double, logarithms: [Float]) -> Double {
+    let target = log(max(sigma, 1e-10))
+    let below = logarithms.lastIndex { target >= Double($0) } ?? 0
+    let low = min(below, count - 2)
+    let (a, b) = (logarithms[low], logarithms[low + 1])
+    let part = min(max(0, (Double(a) - target) / Double(a - b)), 1)
+    return (1 - part) * Double(low) + part * Double(low + 1)
+  }
+
+  /// ln of every noise level as numpy computes it in f32 on AVX2 and AVX-512 machines, where `timestep(of:logarithms:)` reads them.
+  func logSigmas() -> [Float] { sigmas.map(NumpyLogarithm.logarithm) }
+}
+
+extension ModelConfig {
+  /// Refuses a key that turns on what is not computed here; absent, `null` and `false` leave it off.
+  func refuse(_ key: String) throws {
+    guard let found = json[key], found != .null, found != .bool(false) else { return }
+    throw Failure(path, "\(key): expected null or false, found \(found)")
+  }
+}

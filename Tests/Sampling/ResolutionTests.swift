@@ -1,0 +1,100 @@
+import Platform
+import Sampling
+import Tensors
+import TestSupport
+import Testing
+
+@Test func guidanceExtrapolates() {
+  let unconditional = Matrix(rows: 1, columns: 3, values: [1, 2, -1])
+  let conditional = Matrix(rows: 1, columns: 3, values: [2, 2, 1])
+  func output(_ scale: Float) -> [Float] {
+    guided(unconditional: unconditional, conditional: conditional, scale: scale).values
+  }
+  #expect(output(4.5) == [5.5, 2, 8])
+  #expect(output(1) == conditional.values)
+  #expect(output(0) == unconditional.values)
+}
+
+/// The case's bin: a 136 x 200 picture is made at 208 x 304, of which its latents are an eighth.
+@Test func binIsTheOneThePipelineTook() throws {
+  let config = try ModelConfig(References.path("pipeline-sigma/case.json"))
+  let model = try ModelConfig(References.path("pipeline-sigma/pipeline/transformer/config.json"))
+  let call = try #require(config.json["runs"]?["binned"]?["call"])
+  let file = try References.tensors("pipeline-sigma/binned/io.safetensors")
+  let latents = try file.tensor("initial_latents").shape
+  let vae = try ModelConfig(References.path("pipeline-sigma/pipeline/vae/config.json"))
+  let factor = 1 << (try #require(try vae.ints("block_out_channels")).count - 1)
+  let bin = try ResolutionBin.nearest(
+    height: try #require(call["height"]?.int), width: try #require(call["width"]?.int),
+    sampleSize: try model.size("sample_size"))
+  #expect(bin == ResolutionBin(height: latents[2] * factor, width: latents[3] * factor))
+}
+
+@Test func binsFollowTheTables() throws {
+  func bin(_ height: Int, _ width: Int, _ size: Int) throws -> [Int] {
+    let bin = try ResolutionBin.nearest(height: height, width: width, sampleSize: size)
+    return [bin.height, bin.width]
+  }
+  #expect(try bin(1024, 1024, 128) == [1024, 1024])
+  #expect(try bin(512, 512, 64) == [512, 512])
+  #expect(try bin(480, 640, 64) == [448, 576])
+  #expect(try bin(1, 100_000, 128) == [512, 2048])
+  #expect(try bin(100_000, 1, 128) == [2048, 512])
+  #expect(try bin(1600, 640, 128) == [1600, 640])
+  #expect(try bin(256, 256, 32) == [256, 256])
+  #expect(try bin(2048, 2048, 256) == [2048, 2048])
+  #expect(try bin(1024, 3968, 256) == [1024, 3968])
+  #expect(try bin(3328, 1152, 256) == [3328, 1152])
+  #expect(throws: Failure("sample_size: expected 32, 64, 128 or 256 for binning, found 96")) {
+    try bin(1, 1, 96)
+  }
+  #expect(throws: Failure("expected a positive image size, found 5x0")) { try bin(0, 5, 64) }
+}
+
+/// A plane stays a plane under bilinear resizing, so inside the borders the values can be told beforehand.
+@Test func resizingKeepsAPlane() {
+  let (height, width) = (208, 304)
+  let image = (0..<(3 * height * width)).map { index in
+    let (row, column) = (index / width % height, index % width)
+    return Float(index / (height * width)) + Float(row) / 100 - Float(column) / 200
+  }
+  // Width decides: 208 x 304 becomes int(304 * 136 / 208) = 198 wide, less than 200, so the ratio is 200 / 304.
+  let target = ResolutionBin(height: 136, width: 200)
+  let result = resizedAndCropped(image, height: height, width: width, to: target)
+  #expect(result.count == 3 * 136 * 200)
+  let ratio = 304.0 / 200
+  // int(208 * 200 / 304) = 136 rows: none is cut.
+  let vertical = 208.0 / 136
+  for channel in 0..<3 {
+    for row in [1, 60, 134] {
+      for column in [1, 99, 198] {
+        let y = vertical * (Double(row) + 0.5) - 0.5
+        let x = ratio * (Double(column) + 0.5) - 0.5
+        let expected = Float(Double(channel) + y / 100 - x / 200)
+        // A few roundings of numbers below 6.
+        #expect(abs(result[(channel * 136 + row) * 200 + column] - expected) < 5e-6)
+      }
+    }
+  }
+}
+
+@Test func resizingCutsAroundTheCenter() {
+  // 2 x 4 pixels to 2 x 2: nothing is resized, one column goes on each side.
+  let result = resizedAndCropped(
+    [1, 2, 3, 4, 5, 6, 7, 8], height: 2, width: 4, to: ResolutionBin(height: 2, width: 2))
+  #expect(result == [2, 3, 6, 7])
+  // The edge is repeated beyond the outermost centers.
+  let doubled = resizedAndCropped(
+    [0, 1], height: 1, width: 2, to: ResolutionBin(height: 2, width: 4))
+  #expect(doubled == [0, 0.25, 0.75, 1, 0, 0.25, 0.75, 1])
+}
+
+/// 49 * (1 / 49) is below 1 in f64; the target must be covered all the same.
+@Test func resizingCoversTheTarget() {
+  for size in 1...200 {
+    let image = [Float](repeating: 1, count: size * size)
+    let target = ResolutionBin(height: 7, width: 3)
+    let result = resizedAndCropped(image, height: size, width: size, to: target)
+    #expect(result.count == 21)
+  }
+}
