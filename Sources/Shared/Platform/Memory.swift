@@ -5,7 +5,7 @@ package enum Memory {
   /// The largest resident size so far, in units of 10^6 bytes.
   package static var peakMegabytes: Int {
     var usage = rusage()
-    getrusage(RUSAGE_SELF, &usage)
+    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
     return Int(usage.ru_maxrss) * 1024 / 1_000_000
   }
 }

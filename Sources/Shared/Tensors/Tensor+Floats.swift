@@ -15,6 +15,17 @@ extension Tensor {
     }
   }
 
+  /// Copies `count` floats from bytes of any alignment.
+  ///
+  /// A function of its own: Swift 6.3 compiles a throwing function that ends in memcpy to a jump there that leaves the error
+  /// register undefined, so that the caller sees a failure nobody threw.
+  @inline(never)
+  private static func copy(
+    _ source: UnsafeRawPointer, to target: UnsafeMutablePointer<Float>, count: Int
+  ) {
+    memcpy(target, source, count * MemoryLayout<Float>.size)
+  }
+
   /// The elements of `elements` (flat, row-major) as f32, written to `target`.
   package func copyFloats(_ elements: Range<Int>, to target: UnsafeMutablePointer<Float>) throws {
     let source = bytes
@@ -32,7 +43,7 @@ extension Tensor {
       table.withUnsafeBufferPointer { table in convert(UInt8.self) { table[Int($0)] } }
     }
     switch dtype {
-    case .f32: memcpy(target, base + first * 4, size * 4)
+    case .f32: Tensor.copy(base + first * 4, to: target, count: size)
     case .f64: convert(Double.self) { Float($0) }
     case .f16: convert(UInt16.self, float(half:))
     case .bf16: convert(UInt16.self) { Float(bitPattern: UInt32($0) << 16) }

@@ -1,0 +1,47 @@
+import Tensors
+
+/// The grid of square patches that latents are cut into, one token a patch, row-major.
+struct PatchGrid {
+  let batch: Int
+  /// Patches, not latent pixels.
+  let height: Int
+  let width: Int
+  /// Latent pixels along a side of a patch.
+  let patch: Int
+
+  /// Latents [batch][channels][height * patch][width * patch] as rows [batch * tokens][channels][patch][patch].
+  func patchify(_ latents: [Float], channels: Int) -> Matrix {
+    let rows = Matrix(rows: batch * height * width, columns: channels * patch * patch)
+    forEachPixel(channels: channels) { token, channel, py, px, pixel in
+      rows.row(token)[(channel * patch + py) * patch + px] = latents[pixel]
+    }
+    return rows
+  }
+
+  /// Rows [batch * tokens][patch][patch][channels] as latents [batch][channels][height * patch][width * patch].
+  func unpatchify(_ rows: Matrix, channels: Int) -> [Float] {
+    var latents = [Float](repeating: 0, count: rows.count)
+    forEachPixel(channels: channels) { token, channel, py, px, pixel in
+      latents[pixel] = rows.row(token)[(py * patch + px) * channels + channel]
+    }
+    return latents
+  }
+
+  private func forEachPixel(
+    channels: Int,
+    _ body: (_ token: Int, _ channel: Int, _ py: Int, _ px: Int, _ pixel: Int) -> Void
+  ) {
+    var pixel = 0
+    for sample in 0..<batch {
+      for channel in 0..<channels {
+        for y in 0..<(height * patch) {
+          let first = (sample * height + y / patch) * width
+          for x in 0..<(width * patch) {
+            body(first + x / patch, channel, y % patch, x % patch, pixel)
+            pixel += 1
+          }
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,170 @@
+import Models
+import Platform
+import Tensors
+import TestSupport
+import Testing
+
+/// The transformer against diffusers' outputs for small random models (Tests/References/pixart-*).
+@Suite(.serialized) struct PixArtTests {
+  static let cases = ["pixart-sigma", "pixart-alpha", "pixart-nonsquare"]
+
+  /// Runs a case's golden call.
+  static func run(
+    _ golden: ModelCase, model: PixArtTransformer, observer: (any LayerObserver)? = nil
+  ) throws -> [Float] {
+    let shape = try golden.shape("hidden_states")
+    let states = try golden.shape("encoder_hidden_states")
+    let text = model.prepareText(
+      Matrix(
+        rows: states[0] * states[1], columns: states[2],
+        values: try golden.floats("encoder_hidden_states")),
+      mask: try golden.floats("encoder_attention_mask").map { $0 != 0 }, batch: shape[0],
+      observer: observer)
+    var conditions: SizeConditions?
+    if golden.io.find("resolution") != nil {
+      let resolution = try golden.floats("resolution")
+      conditions = SizeConditions(
+        height: resolution[0], width: resolution[1],
+        aspectRatio: try golden.floats("aspect_ratio")[0])
+    }
+    return model.forward(
+      latents: try golden.floats("hidden_states"), batch: shape[0], height: shape[2],
+      width: shape[3], timesteps: try golden.floats("timestep"), text: text,
+      conditions: conditions, observer: observer)
+  }
+
+  @Test(arguments: cases)
+  func outputsMatchDiffusers(_ name: String) throws {
+    let golden = try ModelCase(name)
+    let model = try PixArtTransformer(config: golden.config, weights: golden.weights)
+    #expect(model.config.usesSizeConditions == (golden.io.find("resolution") != nil))
+    let recorder = Recorder()
+    let output = try Self.run(golden, model: model, observer: recorder)
+    try golden.expect(output, matches: "output")
+
+    var inner = [
+      "patch_and_pos": "pos_embed", "adaln6": "adaln_single",
+      "embedded_timestep": "adaln_single.emb", "caption_projection": "caption_projection",
+      "block0.attn1": "transformer_blocks.0.attn1", "block0.attn2": "transformer_blocks.0.attn2",
+      "block0.ff": "transformer_blocks.0.ff", "proj_out": "proj_out",
+    ]
+    for index in 0..<model.config.layers { inner["block\(index)"] = "transformer_blocks.\(index)" }
+    for (tensor, module) in inner.sorted(by: { $0.key < $1.key }) {
+      try golden.expect(#require(recorder.modules[module]), matches: tensor)
+    }
+    #expect(try Self.run(golden, model: model) == output, "an observer changes nothing")
+  }
+
+  @Test(arguments: cases)
+  func threadsChangeNothing(_ name: String) throws {
+    let golden = try ModelCase(name)
+    let model = try PixArtTransformer(config: golden.config, weights: golden.weights)
+    let threads = Parallel.threads
+    defer { Parallel.threads = threads }
+    let outputs = try [1, 2, 5].map { count in
+      Parallel.threads = count
+      return try Self.run(golden, model: model)
+    }
+    #expect(outputs[0] == outputs[1])
+    #expect(outputs[0] == outputs[2])
+  }
+
+  @Test func everyLinearLayerIsSeenOnce() throws {
+    let golden = try ModelCase("pixart-alpha")
+    let model = try PixArtTransformer(config: golden.config, weights: golden.weights)
+    let recorder = Recorder()
+    _ = try Self.run(golden, model: model, observer: recorder)
+    // The resolution embedder reads height and width as two rows of one call.
+    let layers = recorder.sites.flatMap(\.layers)
+    let weights = golden.weights.names.filter { $0.hasSuffix(".weight") }
+    #expect(layers.map { "\($0).weight" }.sorted() == weights)
+    for site in recorder.sites {
+      let shape = try golden.weights.tensor("\(site.layers[0]).weight").shape
+      #expect(site.columns == shape.dropFirst().reduce(1, *), "\(site.name)")
+    }
+
+    let shared = try #require(
+      recorder.sites.first { $0.name == "transformer_blocks.1.attn1.qkv" })
+    #expect(
+      shared.layers == ["to_q", "to_k", "to_v"].map { "transformer_blocks.1.attn1.\($0)" })
+    let text = try #require(recorder.sites.first { $0.name == "transformer_blocks.1.attn2.kv" })
+    #expect(text.valid == (try golden.floats("encoder_attention_mask").map { $0 != 0 }))
+  }
+
+  @Test func paddingOfAllSamplesIsDropped() throws {
+    let golden = try ModelCase("pixart-nonsquare")
+    let model = try PixArtTransformer(config: golden.config, weights: golden.weights)
+    let states = Matrix(
+      rows: 6, columns: model.config.captionChannels,
+      values: try golden.floats("encoder_hidden_states"))
+    let used = [true, false, true, true, false, false]
+    #expect(model.prepareText(states, mask: used, batch: 1).tokens == 4)
+    // Without any real token the original attends evenly to all of them.
+    #expect(
+      model.prepareText(states, mask: used.map { _ in false }, batch: 1).tokens == 6)
+  }
+
+  @Test(arguments: [
+    ("_class_name", "\"HunyuanDiT2DModel\""), ("norm_type", "\"layer_norm\""),
+    ("activation_fn", "\"geglu\""), ("attention_type", "\"gated\""),
+    ("attention_bias", "false"), ("norm_elementwise_affine", "true"),
+    ("only_cross_attention", "true"), ("cross_attention_dim", "52"), ("num_layers", "0"),
+    ("num_layers", "1.5"), ("num_attention_heads", "9223372036854775807"),
+    ("caption_channels", "null"), ("patch_size", "200"), ("interpolation_scale", "0"),
+    ("sample_size", "-1"),
+  ])
+  func unsupportedSettingsAreRefusedByName(_ key: String, _ value: String) throws {
+    let golden = try ModelCase("pixart-alpha")
+    let failure = #expect(throws: Failure.self) {
+      try PixArtTransformer(
+        config: golden.config(changing: key, to: value), weights: golden.weights)
+    }
+    #expect(failure?.description.contains(".json: \(key): expected ") == true)
+  }
+
+  @Test func absentKeysFollowTheRulesOfTheOriginal() throws {
+    let alpha = try PixArtConfig(ModelCase("pixart-alpha").config)
+    #expect(alpha.usesSizeConditions)
+    #expect(alpha.interpolationScale == 2)
+    let golden = try ModelCase("pixart-alpha")
+    let small = try PixArtConfig(golden.config(changing: "sample_size", to: "64"))
+    #expect(!small.usesSizeConditions)
+    #expect(small.interpolationScale == 1)
+    let explicit = try PixArtConfig(
+      golden.config(changing: "use_additional_conditions", to: "false"))
+    #expect(!explicit.usesSizeConditions)
+    let tiny = try PixArtConfig(golden.config(changing: "sample_size", to: "32"))
+    #expect(tiny.interpolationScale == 1)
+  }
+
+  @Test func missingAndMisshapenTensorsAreRefused() throws {
+    let golden = try ModelCase("pixart-alpha")
+    // Every tensor of the file is needed: without any one of them there is no model.
+    for name in golden.weights.names {
+      let source = AlteredSource(base: golden.weights, removed: [name])
+      #expect(throws: Failure(source.path, "expected tensor \(name), found none")) {
+        try PixArtTransformer(config: golden.config, weights: source)
+      }
+      let odd = Tensor(name: name, dtype: .f32, shape: [3], values: [Float](repeating: 0, count: 3))
+      #expect(throws: Failure.self, "\(name)") {
+        try PixArtTransformer(
+          config: golden.config,
+          weights: AlteredSource(base: golden.weights, replaced: [name: odd]))
+      }
+    }
+  }
+
+  @Test func theExampleModelRuns() throws {
+    let folder = "\(References.folder)/../../examples/emoji-pixart/transformer"
+    let model = try PixArtTransformer(
+      config: ModelConfig("\(folder)/config.json"), weights: Checkpoint(folder: folder))
+    let states = Matrix(rows: 48, columns: model.config.captionChannels, zeroed: true)
+    let text = model.prepareText(
+      states, mask: (0..<48).map { $0 % 24 < 3 }, batch: 2)
+    let latents = (0..<2048).map { (index: Int) -> Float in Float(index * 7919 % 2003) / 1001 - 1 }
+    let output = model.forward(
+      latents: latents, batch: 2, height: 16, width: 16, timesteps: [500, 500], text: text)
+    #expect(output.count == 2 * 8 * 16 * 16)
+    #expect(output.allSatisfy { $0.isFinite })
+  }
+}
