@@ -66,7 +66,9 @@ let package = Package(
     // C: the SIMD kernels, and thin faces of the libraries we link.
     .target(
       name: "CKernels", path: "Sources/Shared/C/Kernels",
-      exclude: ["elementwise.inc", "lowbit_quantize.inc"]),
+      exclude: [
+        "elementwise.inc", "lowbit_multiply.inc", "lowbit_quantize.inc", "lowbit_unpack.inc",
+      ]),
     .target(
       name: "CDense", path: "Sources/Shared/C/Dense",
       linkerSettings: [.linkedLibrary("dnnl"), .linkedLibrary("gomp")]),

@@ -6,6 +6,10 @@
 
 const fpq_lowbit_table *fpq_lowbit_of_tier(fpq_tier tier) {
   if (tier > fpq_tier_of_processor()) return NULL;
+#if defined(__x86_64__)
+  if (tier == FPQ_TIER_AVX512) return &fpq_lowbit_avx512;
+  if (tier == FPQ_TIER_AVX2) return &fpq_lowbit_avx2;
+#endif
   return &fpq_lowbit_scalar;
 }
 
