@@ -11,8 +11,7 @@ struct ExampleModelTests {
     let golden = try References.tensors("emoji-pixart/reference.safetensors")
     let prompts = try readPrompts(References.path("emoji-pixart/prompts.txt"))
     let source = try TransformerSource(References.exampleModel)
-    let pipeline = try TextToImage(
-      folder: source.folder, transformer: source.transformer(), options: SamplingOptions())
+    let pipeline = try TextToImage(source, options: SamplingOptions())
     let states = try PromptEncoder(source.folder).encode([""] + prompts)
     let initial = try golden.tensor("initial_latents").floats()
     let final = try golden.tensor("final_latents").floats()

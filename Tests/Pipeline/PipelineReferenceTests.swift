@@ -36,8 +36,7 @@ struct PipelineReferenceTests {
     let prompt = try #require(call["prompt"]?.string)
 
     let source = try TransformerSource(References.path("\(run.pipeline)/pipeline"))
-    let pipeline = try TextToImage(
-      folder: source.folder, transformer: source.transformer(), options: options)
+    let pipeline = try TextToImage(source, options: options)
     let states = try PromptEncoder(source.folder).encode([options.negativePrompt, prompt])
     let generator = TorchGenerator(seed: UInt64(try #require(entry["seed"]?.int)))
     let noise = pipeline.initialLatents(generator)

@@ -1,5 +1,4 @@
 import Foundation
-import Models
 import Pipeline
 import Platform
 import Sampling
@@ -31,21 +30,17 @@ package struct CollectStatistics {
       throw Failure("skip \(skip)", "expected less than the \(prompts.count) prompts")
     }
     let end = min(prompts.count, skip + min(limit ?? prompts.count, prompts.count))
-    let folder = try ModelFolder(model)
-    let weights = try folder.transformerWeights()
-    if let kind = StreamMetadata.kind(of: weights) {
-      throw Failure(weights.path, "expected a float model, found \(kind.rawValue) weights")
+    let source = try TransformerSource(model)
+    if source.packed != nil {
+      throw Failure(source.weights.path, "expected a float model, found a packed one")
     }
-    let pipeline = try TextToImage(
-      folder: folder,
-      transformer: PixArtTransformer(config: folder.config("transformer"), weights: weights),
-      options: sampling)
+    let pipeline = try TextToImage(source, options: sampling)
     let settings = CalibrationSettings(
       steps: sampling.steps, guidanceScale: Double(sampling.guidanceScale), seed: seed,
       width: pipeline.sampled.width, height: pipeline.sampled.height,
       scheduler: try pipeline.schedulerName(), negativePrompt: sampling.negativePrompt,
       tokensPerSample: tokensPerSample)
-    let sha256 = try weights.sha256()
+    let sha256 = try SHA256.hex(of: source.weights)
     // Refused here, before hours of work, rather than at the first write.
     let result = try OutputFile(output)
 
@@ -70,7 +65,7 @@ package struct CollectStatistics {
       try file.commit()
     }
 
-    let states = try PromptEncoder(folder, promptLength: promptLength)
+    let states = try PromptEncoder(source.folder, promptLength: promptLength)
       .encode([sampling.negativePrompt] + prompts[skip..<end])
     let progress = Progress("statistics", total: end - skip, unit: "prompts")
     for number in skip..<end where done[number] == nil {
@@ -84,10 +79,8 @@ package struct CollectStatistics {
         latents: pipeline.initialLatents(generator), prompt: text, negative: negative,
         generator: generator, observer: collector
       ) { collector.step = $0 }
-      if let bad = collector.sites.values.first(where: { !$0.isFinite }) {
-        throw Failure(
-          "\(weights.path): input of \(bad.layers[0])",
-          "expected finite activations, found NaN or infinity")
+      guard collector.sites.values.allSatisfy(\.isFinite) else {
+        throw source.weights.notFinite("activations for \(prompt)")
       }
       done[number] = prompt
       progress.advance()

@@ -25,27 +25,22 @@ package struct PackModel {
     _ = try ActivationFormat.parse(activations)
     let shards = try inputs.map { try CodesFile($0) }
     let codes = try MergedCodes(shards)
-    let folder = try ModelFolder(model ?? codes.metadata.model)
-    let weights = try folder.transformerWeights()
-    let sha256 = try weights.sha256()
+    let source = try TransformerSource(model ?? codes.metadata.model)
+    let sha256 = try SHA256.hex(of: source.weights)
     guard sha256 == codes.metadata.modelSHA256 else {
-      throw Failure(
-        codes.path,
-        "expected codes of \(folder.path) (sha256 \(sha256.prefix(12))), found another model's (\(codes.metadata.modelSHA256.prefix(12)))"
-      )
+      throw Failure(codes.path, "expected codes of \(source.folder.path), found another model's")
     }
-    let packed = try PackedTensors(codes: codes, weights: weights)
-    let config = try folder.config("transformer")
+    let packed = try PackedTensors(codes: codes, weights: source.weights)
     let metadata = StreamMetadata(
       kind: .packed, model: codes.metadata.model, modelSHA256: sha256,
       history: codes.metadata.history + ["fpq-pack --activations \(activations)"],
       settings: [
-        "layers": codes.layers.json, "activations": activations, "config": config.text,
+        "layers": codes.layers.json, "activations": activations, "config": source.config.text,
       ])
     if output == "-" || output.hasSuffix(".safetensors") {
       try write(packed, metadata, to: output)
     } else {
-      let written = try PackedFolder(output, original: folder, links: links)
+      let written = try PackedFolder(output, original: source.folder, links: links)
       try write(packed, metadata, to: written.weightsPath)
       try written.commit()
     }

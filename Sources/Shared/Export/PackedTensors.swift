@@ -76,7 +76,7 @@ struct PackedTensors {
     let weight = SafetensorsWriter.Entry(
       name: "\(name).weight", dtype: .u8, shape: [outputs, (inputs + 1) / 2]
     ) { sink in
-      try packNibbles(Array(layer.codes.bytes), rows: outputs, columns: inputs)
+      try PackedCodes.packNibbles(Array(layer.codes.bytes), rows: outputs, columns: inputs)
         .withUnsafeBytes(sink)
     }
     return [weight, .init(layer.scales)] + (layer.zeros.map { [.init($0)] } ?? [])

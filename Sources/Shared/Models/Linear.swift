@@ -1,16 +1,27 @@
+import Formats
 import Kernels
 import Platform
 import Tensors
 
 /// A linear layer `y = x W^T + b` under the name its parameters have in the file (`transformer_blocks.0.attn1.to_q`).
 package final class Linear: Sendable {
+  package enum Weight: Sendable {
+    /// Float, in its stored type.
+    case dense(DenseMatrix)
+    /// 4 bits with scales; the input is quantized in the given format on the way, or stays f32 (nil: W4A16).
+    case packed(PackedMatrix, ActivationFormat?)
+  }
+
   package let name: String
   package let inputs: Int
   package let outputs: Int
-  package let weight: DenseMatrix
+  package let weight: Weight
   package let bias: [Float]?
 
   /// Reads `<name>.weight` [outputs][inputs] and, unless `hasBias` is false, `<name>.bias` [outputs].
+  ///
+  /// The weight may have further dimensions of `inputs` elements together: a convolution that does not overlap is a
+  /// linear layer over its flattened kernel.
   ///
   /// - Throws: `Failure` naming the file and the tensor for one that is missing or has another shape.
   package init(
@@ -19,12 +30,49 @@ package final class Linear: Sendable {
     self.name = name
     self.inputs = inputs
     self.outputs = outputs
-    weight = try DenseMatrix(source.tensor("\(name).weight", shape: [outputs, inputs]))
+    let tensor = try source.tensor("\(name).weight")
+    guard tensor.shape.count >= 2, tensor.shape[0] == outputs, tensor.count == outputs * inputs
+    else {
+      throw Failure(tensor.place, "expected shape \([outputs, inputs]), found \(tensor.shape)")
+    }
+    weight = .dense(try DenseMatrix(tensor))
     bias = hasBias ? try source.tensor("\(name).bias", shape: [outputs]).floats() : nil
   }
 
+  /// A layer of packed weights; `bias` [outputs].
+  package init(
+    _ name: String, packed: PackedMatrix, activations: ActivationFormat?, bias: [Float]?
+  ) throws {
+    if let activations { try QuantizedTokens.check(activations) }
+    self.name = name
+    inputs = packed.inputs
+    outputs = packed.outputs
+    weight = .packed(packed, activations)
+    self.bias = bias
+  }
+
   /// The product for x [tokens][inputs]: [tokens][outputs].
-  package func callAsFunction(_ x: Matrix) -> Matrix { weight.multiply(x, bias: bias) }
+  package func callAsFunction(_ x: Matrix) -> Matrix { Linear.products([self], x)[0] }
+
+  /// The products of layers that read the same `x` [tokens][inputs]; an input that several quantize alike is quantized once.
+  private static func products(_ layers: [Linear], _ x: Matrix) -> [Matrix] {
+    var shared: QuantizedTokens?
+    return layers.map { layer in
+      switch layer.weight {
+      case .dense(let matrix): return matrix.multiply(x, bias: layer.bias)
+      case .packed(let matrix, nil): return matrix.multiply(x, activation: nil, bias: layer.bias)
+      case .packed(let matrix, let format?):
+        let tokens: QuantizedTokens
+        if let earlier = shared, earlier.activation == format, earlier.groupSize == matrix.groupSize {
+          tokens = earlier
+        } else {
+          tokens = QuantizedTokens(x, activation: format, groupSize: matrix.groupSize)
+          shared = tokens
+        }
+        return matrix.multiply(tokens, bias: layer.bias)
+      }
+    }
+  }
 }
 
 /// Makes the linear layer called `name`: from float weights, or from packed ones under the same name.
@@ -39,13 +87,12 @@ extension Linear {
   ///   - site: the shared input's name for the observer.
   ///   - valid: which rows of `x` are no padding; nil when all count.
   ///   - observer: sees `x` before it is multiplied.
-  /// - Returns: [tokens][outputs] a layer.
   package static func project(
     _ layers: [Linear], _ x: Matrix, site: String, valid: [Bool]? = nil,
     observer: (any LayerObserver)?
   ) -> [Matrix] {
     observer?.observe(site: site, layers: layers.map(\.name), input: x, valid: valid)
-    return layers.map { $0(x) }
+    return products(layers, x)
   }
 
   /// The product for x [tokens][inputs], shown to `observer` first under the layer's own name.

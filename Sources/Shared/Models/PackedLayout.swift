@@ -34,7 +34,7 @@ package struct PackedLayout: Sendable {
     let matrix = try PackedMatrix(
       codes: codes, scales: source.tensor("\(name).scales"), zeros: source.find("\(name).zeros"),
       inputs: inputs, format: entry.format, groupSize: entry.groupSize)
-    return Linear(
+    return try Linear(
       name, packed: matrix, activations: activations,
       bias: try source.find("\(name).bias").map { _ in
         try source.tensor("\(name).bias", shape: [outputs]).floats()

@@ -12,8 +12,7 @@ package final class PixArtTransformer: Sendable {
   /// Where the weights come from, for messages.
   package let path: String
   /// [D][in channels * patch * patch], a convolution with stride = kernel.
-  let patchWeight: DenseMatrix
-  let patchBias: [Float]
+  let patchEmbedding: Linear
   let conditioning: PixArtConditioning
   let captionLinear1: Linear
   let captionLinear2: Linear
@@ -37,10 +36,7 @@ package final class PixArtTransformer: Sendable {
     let (width, patch) = (config.width, config.patchSize)
     self.config = config
     path = weights.path
-    patchWeight = try DenseMatrix(
-      weights.tensor(
-        "pos_embed.proj.weight", shape: [width, config.inChannels, patch, patch]))
-    patchBias = try weights.tensor("pos_embed.proj.bias", shape: [width]).floats()
+    patchEmbedding = try make("pos_embed.proj", config.inChannels * patch * patch, width)
     conditioning = try PixArtConditioning(config: config, makeLinear: make)
     captionLinear1 = try make("caption_projection.linear_1", config.captionChannels, width)
     captionLinear2 = try make("caption_projection.linear_2", width, width)
@@ -100,9 +96,7 @@ package final class PixArtTransformer: Sendable {
     _ latents: [Float], grid: PatchGrid, observer: (any LayerObserver)?
   ) -> Matrix {
     let patches = grid.patchify(latents, channels: config.inChannels)
-    observer?.observe(
-      site: "pos_embed.proj", layers: ["pos_embed.proj"], input: patches, valid: nil)
-    let x = patchWeight.multiply(patches, bias: patchBias)
+    let x = patchEmbedding(patches, observer: observer)
     let positions = Embeddings.positions(
       gridHeight: grid.height, gridWidth: grid.width, width: config.width,
       base: config.sampleSize / grid.patch, scale: config.interpolationScale)

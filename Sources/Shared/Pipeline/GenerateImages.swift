@@ -43,9 +43,7 @@ package struct GenerateImages {
     }
     let names = try OutputName(output, pictures: pictures.count)
     let source = try TransformerSource(model, base: base)
-    let pipeline = try TextToImage(
-      folder: source.folder, transformer: source.transformer(activations: activations),
-      options: sampling)
+    let pipeline = try TextToImage(source, activations: activations, options: sampling)
     let given = try latentsPath.map { try initialLatents($0, shape: pipeline.latentShape) }
     if let given, given.count != pictures.count {
       throw Failure(

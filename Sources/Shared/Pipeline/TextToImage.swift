@@ -23,21 +23,28 @@ package struct SamplingOptions: Sendable {
 
 /// Denoises latents with a PixArt transformer and decodes them: PixArtAlphaPipeline and PixArtSigmaPipeline of diffusers.
 package final class TextToImage {
-  package let folder: ModelFolder
   package let transformer: PixArtTransformer
   package let options: SamplingOptions
   /// The size asked for, in pixels, and the one that is sampled.
   package let requested: ResolutionBin
   package let sampled: ResolutionBin
+  private let weights: any TensorSource
   private let autoencoder: AutoencoderKL
   private let schedulerConfig: ModelConfig
 
   /// Loads the parts and checks that the size fits them.
+  ///
+  /// - Parameters:
+  ///   - source: where the transformer comes from.
+  ///   - activations: what a packed transformer runs with.
+  ///   - options: how pictures are sampled.
   package init(
-    folder: ModelFolder, transformer: PixArtTransformer, options: SamplingOptions
+    _ source: TransformerSource, activations: ActivationOverride = .asPacked,
+    options: SamplingOptions
   ) throws {
-    self.folder = folder
-    self.transformer = transformer
+    let folder = source.folder
+    weights = source.weights
+    transformer = try source.transformer(activations: activations)
     self.options = options
     schedulerConfig = try folder.config("scheduler", file: "scheduler_config.json")
     autoencoder = try AutoencoderKL(folder: folder.folder("vae"))
@@ -123,8 +130,7 @@ package final class TextToImage {
     }
     let final = x.values
     guard final.allSatisfy(\.isFinite) else {
-      throw Failure(
-        transformer.path, "expected finite latents for \(prompt.prompt), found NaN or infinity")
+      throw weights.notFinite("latents for \(prompt.prompt)")
     }
     return final
   }

@@ -7,6 +7,9 @@ package struct ResolutionBin: Equatable, Sendable {
   package let height: Int
   package let width: Int
 
+  /// The `sample_size`s with a table.
+  package static let sampleSizes: Set = [32, 64, 128, 256]
+
   package init(height: Int, width: Int) {
     self.height = height
     self.width = width
