@@ -40,10 +40,10 @@ let package = Package(
   ],
   targets: [
     // The tools.
-    tool("fpq-stats", "Calibration"),
+    tool("fpq-stats", "Calibration", "Pipeline"),
     tool("fpq-round", "Rounding"),
     tool("fpq-pack", "Export"),
-    tool("dit-run", "Pipeline"),
+    tool("dit-run", "Pipeline", "Formats"),
     tool("fpq-show", "Inspection"),
 
     // The library, in the order the data flows (top: nearest to the tools).

@@ -1,5 +1,6 @@
 import ArgumentParser
 import CommandLine
+import Formats
 import Pipeline
 import Platform
 
@@ -57,7 +58,7 @@ struct DitRun: Tool {
   @Flag(inversion: .prefixedNo, help: "Write prompt and settings into the PNG.")
   var metadata = true
 
-  @OptionGroup(title: "Running") var run: RunArguments
+  @OptionGroup(title: "Running") var running: RunArguments
 
   func validate() throws {
     guard (prompt == nil) != (promptFile == nil) else {
@@ -70,7 +71,7 @@ struct DitRun: Tool {
   }
 
   func run() throws {
-    run.apply()
+    running.apply()
     var stage = GenerateImages()
     stage.model = model
     stage.base = base
@@ -79,13 +80,13 @@ struct DitRun: Tool {
     stage.seed = sampling.seed
     stage.batchCount = batchCount
     stage.output = output
-    if let activations { stage.activations = try .init(parsing: activations) }
+    if let activations { stage.activations = .use(try ActivationFormat.parse(activations)) }
     stage.latentsPath = latents
     stage.savedLatentsPath = saveLatents
     stage.dump = try dump.map { try DumpRequest($0, path: dumpFile) }
     stage.promptLength = sampling.maxSequenceLength
     stage.writesMetadata = metadata
-    stage.isVerbose = run.verbose
+    stage.isVerbose = running.verbose
     try stage.run()
   }
 }

@@ -38,14 +38,14 @@ struct FpqPack: Tool {
   @Flag(help: "Read the result again and compare every tensor.")
   var verify = false
 
-  @OptionGroup(title: "Running") var run: RunArguments
+  @OptionGroup(title: "Running") var running: RunArguments
 
   func validate() throws {
     if verify, output == "-" { throw ValidationError("--verify needs --output") }
   }
 
   func run() throws {
-    run.apply()
+    running.apply()
     var stage = PackModel()
     stage.inputs = input
     stage.output = output

@@ -71,7 +71,7 @@ struct FpqRound: Tool {
   @Option(help: "Write a table of the layers' errors to this TSV file.")
   var report: String?
 
-  @OptionGroup(title: "Running") var run: RunArguments
+  @OptionGroup(title: "Running") var running: RunArguments
 
   func validate() throws {
     guard format.allSatisfy({ $0.split(separator: "=").count == 2 }) else {
@@ -87,7 +87,7 @@ struct FpqRound: Tool {
   }
 
   func run() throws {
-    run.apply()
+    running.apply()
     var stage = RoundModel()
     stage.input = input
     stage.output = output
@@ -109,7 +109,7 @@ struct FpqRound: Tool {
     stage.options.iterations = iterations
     stage.options.isScaleAware = scaleAware
     stage.reportPath = report
-    stage.isVerbose = run.verbose
+    stage.isVerbose = running.verbose
     try stage.run()
   }
 }

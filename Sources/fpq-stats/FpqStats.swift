@@ -45,7 +45,7 @@ struct FpqStats: Tool {
   var merge: [String] = []
 
   @OptionGroup(title: "Sampling") var sampling: SamplingArguments
-  @OptionGroup(title: "Running") var run: RunArguments
+  @OptionGroup(title: "Running") var running: RunArguments
 
   func validate() throws {
     if merge.isEmpty {
@@ -62,7 +62,7 @@ struct FpqStats: Tool {
   }
 
   func run() throws {
-    run.apply()
+    running.apply()
     guard merge.isEmpty else { return try mergeStatistics(merge, to: output) }
     var stage = CollectStatistics()
     stage.model = model ?? ""
@@ -75,7 +75,7 @@ struct FpqStats: Tool {
     stage.limit = limit
     stage.output = output
     stage.resumes = resume
-    stage.isVerbose = run.verbose
+    stage.isVerbose = running.verbose
     try stage.run()
   }
 }

@@ -7,6 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct fpq_sentencepiece fpq_sentencepiece;
 
 /// Loads the `length` bytes of a `spiece.model`. Returns NULL and writes a message of at most `capacity` bytes,
@@ -23,5 +27,9 @@ int32_t fpq_sentencepiece_find(const fpq_sentencepiece *model, const char *piece
 ptrdiff_t fpq_sentencepiece_encode(
     const fpq_sentencepiece *model, const char *text, size_t length, int32_t *ids,
     size_t capacity);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
