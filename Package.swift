@@ -65,7 +65,8 @@ let package = Package(
 
     // C: the SIMD kernels, and thin faces of the libraries we link.
     .target(
-      name: "CKernels", path: "Sources/Shared/C/Kernels", exclude: ["elementwise.inc"]),
+      name: "CKernels", path: "Sources/Shared/C/Kernels",
+      exclude: ["elementwise.inc", "rounding.inc"]),
     .target(
       name: "CDense", path: "Sources/Shared/C/Dense",
       linkerSettings: [.linkedLibrary("dnnl"), .linkedLibrary("gomp")]),

@@ -7,6 +7,7 @@
 #define CKERNELS_H
 
 #include "elementwise.h"
+#include "rounding.h"
 #include "tier.h"
 
 #endif
