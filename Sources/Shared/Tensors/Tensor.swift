@@ -87,7 +87,7 @@ package struct Tensor: Sendable {
     }
     switch dtype {
     case .f32:
-      memcpy(target, source.baseAddress! + elements.lowerBound * 4, elements.count * 4)
+      Tensor.copy(source.baseAddress! + elements.lowerBound * 4, to: target, count: elements.count)
     case .f64: convert(Double.self) { Float($0) }
     case .f16: convert(UInt16.self) { Float(Float16(bitPattern: $0)) }
     case .bf16: convert(UInt16.self) { Float(bitPattern: UInt32($0) << 16) }
@@ -101,5 +101,16 @@ package struct Tensor: Sendable {
     case .u64: convert(UInt64.self) { Float($0) }
     default: throw Failure(place, "expected a number type, found \(dtype.rawValue)")
     }
+  }
+
+  /// Copies `count` floats.
+  ///
+  /// A function of its own: Swift 6.3 compiles a throwing function that ends in memcpy to a jump there that leaves the error
+  /// register undefined, so that the caller sees a failure nobody threw.
+  @inline(never)
+  private static func copy(
+    _ source: UnsafeRawPointer, to target: UnsafeMutablePointer<Float>, count: Int
+  ) {
+    memcpy(target, source, count * MemoryLayout<Float>.size)
   }
 }
