@@ -68,6 +68,7 @@ let package = Package(
       name: "CKernels", path: "Sources/Shared/C/Kernels",
       exclude: [
         "elementwise.inc", "lowbit_multiply.inc", "lowbit_quantize.inc", "lowbit_unpack.inc",
+        "rounding.inc",
       ]),
     .target(
       name: "CDense", path: "Sources/Shared/C/Dense",

@@ -25,10 +25,11 @@ package struct NumberFormat: Hashable, Sendable, CustomStringConvertible {
 
   /// Reads a name such as `e2m1` or `int8`.
   ///
-  /// - Throws: `Failure` for a name that is no format, or one of more than 8 bits or more than 5 exponent bits.
+  /// - Throws: `Failure` for a name that is no format, or one of more than 8 bits or more than 4 exponent bits (levels of
+  ///   `e5m2` would reach 7 * 2^30, and no F16 scale could bring weights that far up).
   package init(_ name: String) throws {
     self.name = name
-    if let match = name.wholeMatch(of: /e([1-5])m([0-6])/), let e = Int(match.1),
+    if let match = name.wholeMatch(of: /e([1-4])m([0-6])/), let e = Int(match.1),
       let m = Int(match.2), e + m <= 7
     {
       bits = 1 + e + m

@@ -8,6 +8,7 @@
 
 #include "elementwise.h"
 #include "lowbit.h"
+#include "rounding.h"
 #include "tier.h"
 
 #endif
