@@ -19,7 +19,7 @@ fpq-stats -v -m "$model" -f "$examples/calibration.txt" \
   | dit-run -v -f "$examples/prompts.txt" -o "$out/w4a6/%02d.png"
 
 echo "== float on the left, W4A6 on the right of each pair"
-fpq-show sheet --pairs "$out/float" "$out/w4a6" -o "$out/sheet.png"
+fpq-show sheet "$out/float" "$out/w4a6" -o "$out/sheet.png"
 fpq-show compare "$out/float" "$out/w4a6"
 ls -l "$model/transformer/diffusion_pytorch_model.safetensors" "$out/packed.safetensors" \
   | awk '{ printf "%12d bytes  %s\n", $5, $NF }'

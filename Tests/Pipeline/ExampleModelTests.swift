@@ -1,5 +1,6 @@
 import Foundation
 import Pipeline
+import Platform
 import Sampling
 import Tensors
 import TestSupport
