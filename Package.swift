@@ -51,7 +51,8 @@ let package = Package(
     layer("Inspection", ["Tensors", "Formats", "Platform"]),
     layer("Export", ["Rounding", "Pipeline", "Formats", "Tensors", "Platform"]),
     layer(
-      "Rounding", ["Calibration", "Models", "Formats", "Tensors", "Platform", "CKernels", "CDense"]),
+      "Rounding",
+      ["Calibration", "Pipeline", "Formats", "Tensors", "Platform", "CKernels", "CDense"]),
     layer("Calibration", ["Pipeline", "Models", "Sampling", "Tensors", "Platform", "CDense"]),
     layer("Pipeline", ["Models", "Sampling", "Formats", "Tensors", "Platform"]),
     layer(

@@ -8,7 +8,8 @@ import Platform
 struct DitRun: Tool {
   static let configuration = CommandConfiguration(
     commandName: "dit-run",
-    abstract: "Sample pictures from a text-to-image diffusion transformer, float or packed to 4 bits.",
+    abstract:
+      "Sample pictures from a text-to-image diffusion transformer, float or packed to 4 bits.",
     discussion: """
       The model is a diffusers folder (PixArt-alpha, PixArt-Sigma) as published or as fpq-pack wrote it, or a \
       packed stream on stdin. Same seed, same picture as diffusers.
@@ -17,7 +18,8 @@ struct DitRun: Tool {
         fpq-stats ... | fpq-round | fpq-pack | dit-run -p "red heart" > heart.png
       """)
 
-  @Option(name: [.short, .long], help: "Model folder or packed file; - is a packed stream on stdin.")
+  @Option(
+    name: [.short, .long], help: "Model folder or packed file; - is a packed stream on stdin.")
   var model = "-"
 
   @Option(help: "Folder of the other parts for a packed file (default: where it was packed from).")
@@ -49,7 +51,8 @@ struct DitRun: Tool {
   @Option(help: "Write initial_latents and final_latents of all pictures to this safetensors file.")
   var saveLatents: String?
 
-  @Option(help: "Keep inner values of the first picture: PATTERN@STEP, as transformer_blocks.0.*@3.")
+  @Option(
+    help: "Keep inner values of the first picture: PATTERN@STEP, as transformer_blocks.0.*@3.")
   var dump: String?
 
   @Option(help: "Safetensors file for --dump.")

@@ -26,13 +26,15 @@ struct FpqRound: Tool {
   @Option(name: [.short, .long], help: "Codes file to write; - is stdout.")
   var output = "-"
 
-  @Option(name: [.customShort("m"), .long], help: "Model folder (default: the one of the statistics).")
+  @Option(
+    name: [.customShort("m"), .long], help: "Model folder (default: the one of the statistics).")
   var model: String?
 
   @Option(help: "nearest, gptq, adaround or descent.")
   var method = RoundingMethod.gptq
 
-  @Option(help: "balanced (blocks only), fp4dit-alpha or fp4dit-sigma (every layer, as in the paper).")
+  @Option(
+    help: "balanced (blocks only), fp4dit-alpha or fp4dit-sigma (every layer, as in the paper).")
   var recipe = Recipe.balanced
 
   @Option(help: "Format of the layers that match a pattern: PATTERN=e2m1, e1m2, e3m0 or int4.")
@@ -80,7 +82,9 @@ struct FpqRound: Tool {
     guard (1...65_536).contains(groupSize) else {
       throw ValidationError("--group-size must be 1 to 65536")
     }
-    guard damping >= 0, damping.isFinite else { throw ValidationError("--damping must be positive") }
+    guard damping >= 0, damping.isFinite else {
+      throw ValidationError("--damping must be positive")
+    }
     guard (1...1_000_000).contains(iterations) else {
       throw ValidationError("--iterations must be 1 to 1000000")
     }
@@ -88,7 +92,7 @@ struct FpqRound: Tool {
 
   func run() throws {
     running.apply()
-    var stage = RoundModel()
+    var stage = try RoundModel()
     stage.input = input
     stage.output = output
     stage.model = model
@@ -100,14 +104,14 @@ struct FpqRound: Tool {
     }
     stage.overrides.skipped = skip
     stage.layerPattern = layers
+    stage.objective.damping = damping
+    stage.objective.order = sortChannels ? .descending : .natural
+    stage.objective.biasCorrection = biasCorrection
     stage.options.method = method
     stage.options.groupSize = groupSize
     stage.options.scaleSearch = scale
-    stage.options.damping = damping
-    stage.options.sortsChannels = sortChannels
-    stage.options.correctsBias = biasCorrection
-    stage.options.iterations = iterations
-    stage.options.isScaleAware = scaleAware
+    stage.options.adaRound.iterations = iterations
+    stage.options.adaRound.scaleAware = scaleAware
     stage.reportPath = report
     stage.isVerbose = running.verbose
     try stage.run()

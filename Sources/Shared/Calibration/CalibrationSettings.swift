@@ -46,7 +46,8 @@ package struct CalibrationSettings: Equatable, Sendable {
     }
     self.init(
       steps: try value("steps", \.int), guidanceScale: try value("guidance_scale", \.double),
-      seed: try value("seed") { if case .number(let text) = $0 { UInt64(text) } else { nil } }, width: try value("width", \.int),
+      seed: try value("seed") { if case .number(let text) = $0 { UInt64(text) } else { nil } },
+      width: try value("width", \.int),
       height: try value("height", \.int), scheduler: try string("scheduler"),
       negativePrompt: try string("negative_prompt"),
       tokensPerSample: try value("tokens_per_sample", \.int))

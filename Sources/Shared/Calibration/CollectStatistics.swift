@@ -110,7 +110,8 @@ private struct ResumeFile {
     guard FileManager.default.fileExists(atPath: path) else { return nil }
     let earlier = try StatisticsFile(path)
     guard earlier.metadata.modelSHA256 == modelSHA256, earlier.settings == settings else {
-      throw Failure(path, "expected the same model and settings, found others; remove it to start anew")
+      throw Failure(
+        path, "expected the same model and settings, found others; remove it to start anew")
     }
     return earlier
   }

@@ -22,7 +22,9 @@ package func mergeStatistics(_ paths: [String], to outputPath: String) throws {
   }
   let output = try OutputFile(outputPath)
   let entries = try first.source.names.map { name in
-    let parts = try shards.map { try $0.source.tensor(name, shape: first.source.tensor(name).shape) }
+    let parts = try shards.map {
+      try $0.source.tensor(name, shape: first.source.tensor(name).shape)
+    }
     return mergedEntry(name, parts)
   }
   let metadata = StatisticsFile.metadata(

@@ -37,7 +37,8 @@ final class StatisticsCollector: LayerObserver {
       var candidates = (sample * perSample..<(sample + 1) * perSample)
         .filter { valid?[$0] ?? true }
       guard candidates.count > tokensPerSample else { return candidates }
-      var random = SplitMix64(state: UInt64(prompt) << 32 ^ UInt64(step ?? steps) << 8 ^ UInt64(sample))
+      var random = SplitMix64(
+        state: UInt64(prompt) << 32 ^ UInt64(step ?? steps) << 8 ^ UInt64(sample))
       for index in 0..<tokensPerSample {
         let other = index + Int(random.next() % UInt64(candidates.count - index))
         candidates.swapAt(index, other)

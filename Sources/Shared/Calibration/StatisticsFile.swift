@@ -51,7 +51,9 @@ package final class StatisticsFile {
   }
 
   /// The site whose input the linear layer `layer` reads.
-  package func site(of layer: String) -> String? { sites.first { layers[$0]?.contains(layer) ?? false } }
+  package func site(of layer: String) -> String? {
+    sites.first { layers[$0]?.contains(layer) ?? false }
+  }
 
   /// The statistics of one site, read now.
   ///
@@ -107,7 +109,9 @@ package final class StatisticsFile {
     let sites = layers.sorted { $0.key < $1.key }.map { site, names in
       "\(JSON.quote(site)):[\(names.map(JSON.quote).joined(separator: ","))]"
     }
-    let numbered = prompts.sorted { $0.key < $1.key }.map { "\"\($0.key)\":\(JSON.quote($0.value))" }
+    let numbered = prompts.sorted { $0.key < $1.key }.map {
+      "\"\($0.key)\":\(JSON.quote($0.value))"
+    }
     let s = settings
     // Canonical: how the prompts were split over shards must not show in the bytes.
     let command = """

@@ -3,7 +3,9 @@ import Platform
 
 /// Options of every tool.
 package struct RunArguments: ParsableArguments {
-  @Option(name: [.customShort("t"), .long], help: "Threads (default: all cores). Never changes the result.")
+  @Option(
+    name: [.customShort("t"), .long],
+    help: "Threads (default: all cores). Never changes the result.")
   package var threads: Int?
 
   @Flag(name: [.short, .long], help: "Print timings and memory on stderr.")

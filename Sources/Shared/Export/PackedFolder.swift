@@ -11,6 +11,8 @@ final class PackedFolder {
   private let target: String
   private let temporary: String
   private var committed = false
+  /// What an interrupt must remove.
+  private var slots: [Int32] = []
 
   var weightsPath: String { "\(temporary)/\(PackedFolder.weightsName)" }
 
@@ -22,32 +24,64 @@ final class PackedFolder {
     if files.fileExists(atPath: self.target) {
       let contents = (try? files.contentsOfDirectory(atPath: self.target)) ?? ["?"]
       guard contents.isEmpty || (try? ModelFolder(self.target)) != nil else {
-        throw Failure(self.target, "expected a model folder to replace or a new name, found other files")
+        throw Failure(
+          self.target, "expected a model folder to replace or a new name, found other files")
       }
-      guard URL(fileURLWithPath: self.target).resolvingSymlinksInPath()
-        != URL(fileURLWithPath: original.path).resolvingSymlinksInPath()
+      guard
+        URL(fileURLWithPath: self.target).resolvingSymlinksInPath()
+          != URL(fileURLWithPath: original.path).resolvingSymlinksInPath()
       else { throw Failure(self.target, "expected another folder than the original model") }
     }
     do {
-      try files.createDirectory(atPath: "\(temporary)/transformer", withIntermediateDirectories: true)
-      Interrupt.remember(temporary)
+      try makeFolder(temporary)
+      try makeFolder("\(temporary)/transformer")
+      try copy("transformer/config.json", from: original.path)
       for part in ModelFolder.parts + ["model_index.json"] where part != "transformer" {
-        let source = "\(original.path)/\(part)"
         if links {
-          try files.createSymbolicLink(
-            atPath: "\(temporary)/\(part)",
-            withDestinationPath: URL(fileURLWithPath: source).standardizedFileURL.path)
+          try link(part, to: original.path)
         } else {
-          try files.copyItem(atPath: source, toPath: "\(temporary)/\(part)")
+          try copyTree(part, from: original.path)
         }
       }
-      try files.copyItem(
-        atPath: "\(original.path)/transformer/config.json",
-        toPath: "\(temporary)/transformer/config.json")
     } catch let error as CocoaError {
-      try? files.removeItem(atPath: temporary)
+      discard()
       throw Failure(target, "cannot be written: \(error.localizedDescription)")
     }
+  }
+
+  private func makeFolder(_ path: String) throws {
+    slots.append(Interrupt.remember(path))
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+  }
+
+  private func copy(_ name: String, from original: String) throws {
+    slots.append(Interrupt.remember("\(temporary)/\(name)"))
+    try FileManager.default.copyItem(atPath: "\(original)/\(name)", toPath: "\(temporary)/\(name)")
+  }
+
+  /// Copies the file or folder `name`, file by file, so that an interrupt can remove each.
+  private func copyTree(_ name: String, from original: String) throws {
+    var isFolder: ObjCBool = false
+    let exists = FileManager.default.fileExists(
+      atPath: "\(original)/\(name)", isDirectory: &isFolder)
+    guard exists, isFolder.boolValue else { return try copy(name, from: original) }
+    try makeFolder("\(temporary)/\(name)")
+    for child in try FileManager.default.contentsOfDirectory(atPath: "\(original)/\(name)").sorted() {
+      try copyTree("\(name)/\(child)", from: original)
+    }
+  }
+
+  private func link(_ name: String, to original: String) throws {
+    slots.append(Interrupt.remember("\(temporary)/\(name)"))
+    try FileManager.default.createSymbolicLink(
+      atPath: "\(temporary)/\(name)",
+      withDestinationPath: URL(fileURLWithPath: "\(original)/\(name)").standardizedFileURL.path)
+  }
+
+  private func discard() {
+    try? FileManager.default.removeItem(atPath: temporary)
+    slots.forEach(Interrupt.forget)
+    slots = []
   }
 
   func commit() throws {
@@ -57,14 +91,11 @@ final class PackedFolder {
       throw Failure(target, "cannot be written: \(String(cString: strerror(errno)).lowercased())")
     }
     committed = true
-    Interrupt.forget(temporary)
+    slots.forEach(Interrupt.forget)
     if replaces { try? FileManager.default.removeItem(atPath: old) }
   }
 
   deinit {
-    if !committed {
-      try? FileManager.default.removeItem(atPath: temporary)
-      Interrupt.forget(temporary)
-    }
+    if !committed { discard() }
   }
 }

@@ -26,7 +26,8 @@ struct PackedTensors {
         let found = try codes.layer(layer)
         guard tensor.count == found.outputs * found.inputs, tensor.shape[0] == found.outputs else {
           throw Failure(
-            found.codes.place, "expected \(tensor.shape) as in \(tensor.origin), found \(found.codes.shape)")
+            found.codes.place,
+            "expected \(tensor.shape) as in \(tensor.origin), found \(found.codes.shape)")
         }
         let own = PackedTensors.entries(of: found, layer: layer)
         entries += own
@@ -35,7 +36,8 @@ struct PackedTensors {
         if weights.find("\(layer).bias") == nil {
           let bias = try found.biasCorrection.floats()
           if bias.contains(where: { $0 != 0 }) {
-            entries.append(try PackedTensors.sixteenBit("\(layer).bias", bias, [bias.count], as: .f16))
+            entries.append(
+              try PackedTensors.sixteenBit("\(layer).bias", bias, [bias.count], as: .f16))
             otherBits += bias.count * 16
           }
         }
@@ -104,7 +106,8 @@ struct PackedTensors {
   var summary: String {
     let bytes = (quantizedBits + otherBits) / 8
     let perWeight = Double(quantizedBits) / Double(max(1, quantizedWeights))
-    let whole = Double(quantizedBits + otherBits) / Double(max(1, quantizedWeights + otherBits / 16))
+    let whole =
+      Double(quantizedBits + otherBits) / Double(max(1, quantizedWeights + otherBits / 16))
     return """
       \(codes.layers.entries.count) layers at \(fixed(perWeight, 3)) bits a weight, all of the transformer at \
       \(fixed(whole, 3)); \(fixed(Double(bytes) / 1e6, 2)) MB instead of \(fixed(Double(floatBytes) / 1e6, 2)) MB
@@ -133,4 +136,6 @@ struct PackedTensors {
 }
 
 /// `value` with `digits` decimals.
-private func fixed(_ value: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", value) }
+private func fixed(_ value: Double, _ digits: Int) -> String {
+  String(format: "%.\(digits)f", value)
+}

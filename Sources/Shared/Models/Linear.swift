@@ -63,7 +63,8 @@ package final class Linear: Sendable {
       case .packed(let matrix, nil): return matrix.multiply(x, activation: nil, bias: layer.bias)
       case .packed(let matrix, let format?):
         let tokens: QuantizedTokens
-        if let earlier = shared, earlier.activation == format, earlier.groupSize == matrix.groupSize {
+        if let earlier = shared, earlier.activation == format, earlier.groupSize == matrix.groupSize
+        {
           tokens = earlier
         } else {
           tokens = QuantizedTokens(x, activation: format, groupSize: matrix.groupSize)

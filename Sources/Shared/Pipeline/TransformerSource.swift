@@ -35,7 +35,8 @@ package struct TransformerSource {
   }
 
   /// Builds the transformer; `activations` overrides what a packed model was made for.
-  package func transformer(activations: ActivationOverride = .asPacked) throws -> PixArtTransformer {
+  package func transformer(activations: ActivationOverride = .asPacked) throws -> PixArtTransformer
+  {
     guard let packed else {
       if case .use(let format?) = activations {
         throw Failure(

@@ -8,8 +8,8 @@ package enum Interrupt {
   /// Installs the handlers; called once, by the tool's `main`, before any thread starts.
   package static func install() { fpq_signals_install(Console.toolName) }
 
-  /// Notes a file to remove; hand the result to `forget` when it is complete or gone.
-  static func remember(_ path: String) -> Int32 { fpq_signals_remember(path) }
+  /// Notes a file or a folder (before what is in it) to remove; hand the result to `forget` when it is complete or gone.
+  package static func remember(_ path: String) -> Int32 { fpq_signals_remember(path) }
 
-  static func forget(_ slot: Int32) { fpq_signals_forget(slot) }
+  package static func forget(_ slot: Int32) { fpq_signals_forget(slot) }
 }

@@ -1,4 +1,5 @@
 import Formats
+import Foundation
 import Platform
 import Tensors
 
@@ -71,5 +72,65 @@ package final class CodesFile {
     return Layer(
       codes: codes, scales: try tensor("scales", .f16, [outputs, groups]), zeros: zeros,
       biasCorrection: correction, format: entry.format, groupSize: entry.groupSize)
+  }
+
+  /// Writes `layers` to `output` and commits it.
+  ///
+  /// - Parameters:
+  ///   - layers: what this run rounded.
+  ///   - planned: every layer the recipe quantizes.
+  ///   - history: one line a stage so far.
+  ///   - model: the metadata of the statistics, for the model's name and digest.
+  ///   - output: where to.
+  static func write(
+    _ layers: [String: RoundedLayer], planned: [String], history: [String], model: StreamMetadata,
+    to output: OutputFile
+  ) throws {
+    let formats = LayerFormats(
+      layers.mapValues {
+        .init(format: $0.quantized.format, groupSize: $0.quantized.groupSize)
+      })
+    let metadata = StreamMetadata(
+      kind: .codes, model: model.model, modelSHA256: model.modelSHA256, history: history,
+      settings: [
+        "layers": formats.json, "planned": planned.joined(separator: "\n"),
+        "errors": CodesFile.errorTable(layers),
+      ])
+    let entries = layers.flatMap { CodesFile.entries(of: $1, layer: $0) }
+    try SafetensorsWriter.write(entries, metadata: metadata.dictionary, to: output)
+    try output.commit()
+  }
+
+  private static func entries(
+    of layer: RoundedLayer, layer name: String
+  ) -> [SafetensorsWriter.Entry] {
+    let quantized = layer.quantized
+    let (rows, groups) = (quantized.rows, quantized.groups)
+    func tensor(_ suffix: String, _ dtype: DType, _ shape: [Int], _ values: [some BitwiseCopyable])
+      -> SafetensorsWriter.Entry
+    {
+      .init(Tensor(name: "\(name).\(suffix)", dtype: dtype, shape: shape, values: values))
+    }
+    var entries = [
+      tensor("codes", .u8, [rows, quantized.columns], quantized.codes),
+      tensor("scales", .f16, [rows, groups], quantized.scales),
+      tensor(
+        "bias_correction", .f32, [rows],
+        layer.biasCorrection ?? Array(repeating: Float(0), count: rows)),
+    ]
+    if quantized.format.isAsymmetric {
+      entries.append(tensor("zeros", .u8, [rows, groups], quantized.zeros))
+    }
+    return entries
+  }
+
+  /// The relative output error of each layer, nearest and as rounded, as JSON.
+  private static func errorTable(_ layers: [String: RoundedLayer]) -> String {
+    let members = layers.sorted { $0.key < $1.key }.map { name, layer in
+      let report = layer.report
+      let figures = String(format: "%.6g,%.6g", report.errorBefore, report.errorAfter)
+      return "\(JSON.quote(name)):[\(figures)]"
+    }
+    return "{\(members.joined(separator: ","))}"
   }
 }

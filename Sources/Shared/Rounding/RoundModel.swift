@@ -1,7 +1,6 @@
 import Calibration
 import Formats
 import Foundation
-import Models
 import Pipeline
 import Platform
 import Tensors
@@ -17,30 +16,26 @@ package struct RoundModel {
   package var heldOut: String?
   package var recipe = Recipe.balanced
   package var overrides = LayerOverrides()
-  package var options = RoundingOptions()
+  package var objective = ObjectiveOptions()
+  /// The format is replaced by each layer's own.
+  package var options: RoundingOptions
   /// The shard: layers that match this pattern.
   package var layerPattern: String?
   package var reportPath: String?
   package var isVerbose = false
 
-  package init() {}
+  package init() throws { options = RoundingOptions(format: try NumberFormat("e2m1")) }
 
   package func run() throws {
-    let start = Date()
+    try options.check()
     let statistics = try StatisticsFile(input)
+    let start = Date()
     let judge = try heldOut.map { try StatisticsFile($0) }
-    let source = try TransformerSource(model ?? statistics.metadata.model)
-    let weights = source.weights
-    let sha256 = try SHA256.hex(of: weights)
-    for file in [statistics, judge].compactMap({ $0 }) where file.metadata.modelSHA256 != sha256 {
-      throw Failure(
-        file.path, "expected statistics of \(source.folder.path), found another model's")
-    }
+    let weights = try modelWeights(for: [statistics] + (judge.map { [$0] } ?? []))
     let formats = try chooseFormats(
       for: statistics.sites.flatMap { statistics.layers[$0] ?? [] }, recipe: recipe,
       overrides: overrides)
-    let planned = formats.keys.sorted()
-    let chosen = planned.filter { layer in layerPattern.map { matches($0, layer) } ?? true }
+    let chosen = formats.keys.filter { layer in layerPattern.map { matches($0, layer) } ?? true }
     guard !chosen.isEmpty else {
       throw Failure("layers \(layerPattern ?? "*")", "expected to match a layer, matched none")
     }
@@ -53,33 +48,66 @@ package struct RoundModel {
     for site in statistics.sites {
       let layers = (statistics.layers[site] ?? []).filter(chosen.contains)
       if layers.isEmpty { continue }
-      let objective = try SiteObjective(statistics.statistics(of: site), options: options)
-      let judging = try judge.map { try SiteObjective($0.statistics(of: site), options: options) }
+      let moments = SiteMoments(try statistics.statistics(of: site))
+      let shared = try moments.objective(objective)
+      let judging = try judge.map { try HeldOut(SiteMoments($0.statistics(of: site))) }
       for layer in layers {
-        guard let format = formats[layer] else { continue }
-        let began = Date()
-        let weight = try matrix(of: weights.tensor("\(layer).weight"))
+        var own = options
+        own.format = formats[layer] ?? own.format
+        let tensor = try weights.tensor("\(layer).weight")
+        let weight = Matrix(
+          rows: tensor.shape[0], columns: tensor.count / max(1, tensor.shape[0]),
+          values: try tensor.floats())
         let done = try round(
-          weight, format: format, objective: objective, options: options,
-          place: "\(weights.path): \(layer).weight")
+          LayerProblem(place: tensor.place, weight: weight, objective: shared), options: own)
         rounded[layer] = done
         report.append(
           LayerReport(
-            layer: layer, format: format.name, outputs: weight.rows, inputs: weight.columns,
-            tokens: objective.count, nearest: done.errorNearest, error: done.error,
-            heldOut: judging?.relativeError(of: done, for: weight),
-            heldOutNearest: judging?.relativeError(ofNearest: done, for: weight),
-            changed: done.changedCodes, seconds: Date().timeIntervalSince(began)))
+            layer: layer, rounded: done, outputs: weight.rows, inputs: weight.columns,
+            tokens: moments.tokens,
+            heldOut: judging?.relativeError(
+              of: done.quantized, biasCorrection: done.biasCorrection, for: weight)))
         progress.advance()
       }
     }
     progress.finish()
-    try write(rounded, planned: planned, report: report, statistics: statistics, to: result)
+    try CodesFile.write(
+      rounded, planned: formats.keys.sorted(), history: statistics.metadata.history + [command],
+      model: statistics.metadata, to: result)
     try reportPath.map { try LayerReport.write(report, to: $0) }
     if isVerbose {
       Console.say(LayerReport.summary(report))
       let seconds = String(format: "%.1f", Date().timeIntervalSince(start))
       Console.say("\(report.count) layers, \(seconds) s, peak memory \(Memory.peakMegabytes) MB")
     }
+  }
+
+  /// The float weights that the statistics were taken of.
+  private func modelWeights(for files: [StatisticsFile]) throws -> any TensorSource {
+    let source = try TransformerSource(model ?? files[0].metadata.model)
+    let sha256 = try SHA256.hex(of: source.weights)
+    for file in files where file.metadata.modelSHA256 != sha256 {
+      throw Failure(
+        file.path, "expected statistics of \(source.folder.path), found another model's")
+    }
+    return source.weights
+  }
+
+  /// The canonical command line: what decides the codes, without files, threads and shards.
+  private var command: String {
+    var words = [
+      "fpq-round", "--method", options.method.rawValue, "--recipe", recipe.rawValue,
+      "--group-size", "\(options.groupSize)", "--scale", options.scaleSearch.rawValue,
+      "--damping", "\(objective.damping)",
+    ]
+    for (pattern, format) in overrides.formats { words += ["--format", "\(pattern)=\(format)"] }
+    for pattern in overrides.skipped { words += ["--skip", pattern] }
+    if objective.order == .natural { words.append("--no-sort-channels") }
+    if !objective.biasCorrection { words.append("--no-bias-correction") }
+    if options.method == .adaround {
+      words += ["--iterations", "\(options.adaRound.iterations)"]
+      if !options.adaRound.scaleAware { words.append("--no-scale-aware") }
+    }
+    return words.joined(separator: " ")
   }
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SLOTS = 64, PATH_BYTES = 4096 };
+enum { SLOTS = 256, PATH_BYTES = 4096 };
 enum { FREE, FILLING, IN_USE };
 
 // Paths stay in place for ever, so that a handler never reads freed memory.
@@ -18,9 +18,10 @@ static struct {
 static char message[256];
 
 static void remove_unfinished(void) {
-  for (int slot = 0; slot < SLOTS; slot++) {
+  // Last remembered first: a folder is noted before the files in it.
+  for (int slot = SLOTS - 1; slot >= 0; slot--) {
     if (atomic_load(&unfinished[slot].state) == IN_USE) {
-      unlink(unfinished[slot].path);
+      if (unlink(unfinished[slot].path) != 0) rmdir(unfinished[slot].path);
     }
   }
 }

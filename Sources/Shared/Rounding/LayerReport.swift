@@ -1,0 +1,59 @@
+import Formats
+import Foundation
+import Platform
+
+/// What rounding did to one layer: the relative output error tr(dW C dW') / tr(W G W') before and after, and on other prompts.
+struct LayerReport {
+  let layer: String
+  let rounded: RoundedLayer
+  let outputs: Int
+  let inputs: Int
+  let tokens: Int
+  /// The error on held-out statistics, when there are any.
+  let heldOut: Double?
+
+  private var error: Double { rounded.report.errorAfter }
+  /// By rounding to nearest with absmax scales.
+  private var nearest: Double { rounded.report.errorBefore }
+
+  /// 10 log10 of the signal over the error.
+  private static func decibels(_ error: Double) -> Double { -10 * log10(max(error, 1e-30)) }
+
+  /// Writes a table, one layer a line, tab-separated with a heading.
+  static func write(_ report: [LayerReport], to path: String) throws {
+    let columns = [
+      "layer", "format", "outputs", "inputs", "tokens", "error_nearest", "error", "sqnr_db",
+      "held_out_error", "held_out_sqnr_db", "changed_codes", "seconds",
+    ]
+    var text = columns.joined(separator: "\t") + "\n"
+    func number(_ value: Double?, _ format: String) -> String {
+      value.map { String(format: format, $0) } ?? ""
+    }
+    for row in report {
+      let own = row.rounded.report
+      let cells = [
+        row.layer, own.format.name, "\(row.outputs)", "\(row.inputs)", "\(row.tokens)",
+        number(row.nearest, "%.6g"), number(row.error, "%.6g"),
+        number(decibels(row.error), "%.2f"), number(row.heldOut, "%.6g"),
+        number(row.heldOut.map(decibels), "%.2f"), "\(own.changedCodes)",
+        number(own.seconds, "%.3f"),
+      ]
+      text += cells.joined(separator: "\t") + "\n"
+    }
+    let file = try OutputFile(path)
+    try file.write(text.utf8)
+    try file.commit()
+  }
+
+  /// One line: the mean output SQNR of all layers, nearest against the method.
+  static func summary(_ report: [LayerReport]) -> String {
+    func mean(_ values: [Double]) -> String {
+      String(format: "%.2f", values.map(decibels).reduce(0, +) / Double(max(1, values.count)))
+    }
+    var line =
+      "mean output SQNR of a layer \(mean(report.map(\.error))) dB, nearest \(mean(report.map(\.nearest)))"
+    let judged = report.compactMap(\.heldOut)
+    if !judged.isEmpty { line += "; held out \(mean(judged))" }
+    return line
+  }
+}
