@@ -1,5 +1,6 @@
 import CKernels
 import Formats
+import Foundation
 import Tensors
 
 /// SplitMix64: the same numbers in every run.
@@ -128,6 +129,11 @@ struct TokenCase {
     scales = (0..<(tokens * (perGroup ? weight.groups : 1))).map { _ in abs(random.signed()) }
   }
 
+  init(tokens: Int, perGroup: Bool, integers: [Int], scales: [Float]) {
+    (self.tokens, self.perGroup) = (tokens, perGroup)
+    (self.integers, self.scales) = (integers, scales)
+  }
+
   /// The codes as the kernels store them: groups padded to four with `zero`.
   private func codes<Code: FixedWidthInteger>(_ weight: WeightCase, zero: Code) -> [Code] {
     var codes: [Code] = []
@@ -207,3 +213,6 @@ struct TokenCase {
 
 /// The bit patterns, so that two NaN or a zero of the other sign do not pass for equal.
 func bits(_ values: [Float]) -> [UInt32] { values.map(\.bitPattern) }
+
+/// exp in f64.
+func exponential(_ x: Double) -> Double { Foundation.exp(x) }

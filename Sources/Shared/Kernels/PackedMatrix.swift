@@ -159,8 +159,9 @@ package struct PackedMatrix: @unchecked Sendable {
     return y
   }
 
-  /// Outputs and tokens of a block: a multiple of the kernels' 32 outputs, and enough tokens to pay for unpacking.
+  /// Outputs and tokens of a block: 64 outputs fill the widest panel of the kernels; tokens are split when that leaves few
+  /// blocks, but never so far that unpacking a panel costs more than a few percent.
   static func blockShape(tokens: Int, outputs: Int) -> (outputs: Int, tokens: Int) {
-    (32, outputs >= 512 ? max(tokens, 1) : 256)
+    (64, outputs >= 1024 ? max(tokens, 1) : 256)
   }
 }

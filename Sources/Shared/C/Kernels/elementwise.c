@@ -1,16 +1,17 @@
 // Dispatch: each public function calls the table of the tier in use.
-#include "elementwise_table.h"
-#include "include/tier.h"
+#include "elementwise_tables.h"
 
-static const fpq_elementwise_table *table(void) {
+const fpq_elementwise_table *fpq_elementwise_of_tier(fpq_tier tier) {
+  if (tier > fpq_tier_of_processor()) return NULL;
 #if defined(__x86_64__)
-  switch (fpq_tier_in_use()) {
-    case FPQ_TIER_AVX512: return &fpq_elementwise_avx512;
-    case FPQ_TIER_AVX2: return &fpq_elementwise_avx2;
-    case FPQ_TIER_SCALAR: break;
-  }
+  if (tier == FPQ_TIER_AVX512) return &fpq_elementwise_avx512;
+  if (tier == FPQ_TIER_AVX2) return &fpq_elementwise_avx2;
 #endif
   return &fpq_elementwise_scalar;
+}
+
+static const fpq_elementwise_table *table(void) {
+  return fpq_elementwise_of_tier(fpq_tier_in_use());
 }
 
 void fpq_half_to_float(size_t count, const uint16_t *x, float *y) {

@@ -2,7 +2,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "elementwise_table.h"
+#include "elementwise_tables.h"
 #include "tiers.h"
 
 #pragma clang attribute push(__attribute__((target(FPQ_TARGET_AVX512))), apply_to = function)

@@ -1,5 +1,5 @@
 // The `_scalar` twin of every kernel, compiled for the baseline processor.
-#include "elementwise_table.h"
+#include "elementwise_tables.h"
 #include "tiers.h"
 
 #define FPQ_TIER_SUFFIX _scalar

@@ -1,4 +1,4 @@
-// The AVX2 tier: eight outputs a vector, tiles of 4 tokens by 16 outputs.
+// The AVX2 tier: eight outputs a vector, tiles of 6 tokens by 16 outputs.
 #if defined(__x86_64__)
 #include <immintrin.h>
 
@@ -10,8 +10,9 @@
 #pragma clang attribute push(__attribute__((target(FPQ_TARGET_AVX2))), apply_to = function)
 #define FPQ_TIER_SUFFIX _avx2
 #define LANES 8
-// Eight sums, two weights, an activation and the products in between fill the 16 registers.
-#define TALL 4
+// Twelve sums, two weights, an activation and the products in between fill the 16 registers.
+#define VECTORS 2
+#define TALL 6
 
 typedef __m256i ints;
 typedef __m256 floats;
@@ -31,6 +32,9 @@ static inline ints minus_bytes(ints a, ints b) { return _mm256_sub_epi8(a, b); }
 static inline ints both(ints a, ints b) { return _mm256_and_si256(a, b); }
 static inline ints either(ints a, ints b) { return _mm256_or_si256(a, b); }
 static inline ints look_up(ints table, ints v) { return _mm256_shuffle_epi8(table, v); }
+static inline floats from_halves(const uint16_t *p) {
+  return _mm256_cvtph_ps(_mm_loadu_si128((const void *)p));
+}
 #define RIGHT16(v, n) _mm256_srli_epi16(v, n)
 #define SIGNED_RIGHT16(v, n) _mm256_srai_epi16(v, n)
 #define SIGNED_RIGHT32(v, n) _mm256_srai_epi32(v, n)

@@ -1,4 +1,4 @@
-// The AVX-512 VNNI tier: sixteen outputs a vector, tiles of 12 tokens by 32 outputs.
+// The AVX-512 VNNI tier: sixteen outputs a vector, tiles of 6 tokens by 64 outputs.
 #if defined(__x86_64__)
 #include <immintrin.h>
 
@@ -10,8 +10,9 @@
 #pragma clang attribute push(__attribute__((target(FPQ_TARGET_AVX512))), apply_to = function)
 #define FPQ_TIER_SUFFIX _avx512
 #define LANES 16
-// 24 sums, two weights and an activation fill the 32 registers.
-#define TALL 12
+// 24 sums, four weights and an activation fill the 32 registers.
+#define VECTORS 4
+#define TALL 6
 
 typedef __m512i ints;
 typedef __m512 floats;
@@ -31,6 +32,9 @@ static inline ints minus_bytes(ints a, ints b) { return _mm512_sub_epi8(a, b); }
 static inline ints both(ints a, ints b) { return _mm512_and_si512(a, b); }
 static inline ints either(ints a, ints b) { return _mm512_or_si512(a, b); }
 static inline ints look_up(ints table, ints v) { return _mm512_shuffle_epi8(table, v); }
+static inline floats from_halves(const uint16_t *p) {
+  return _mm512_cvtph_ps(_mm256_loadu_si256((const void *)p));
+}
 #define RIGHT16(v, n) _mm512_srli_epi16(v, n)
 #define SIGNED_RIGHT16(v, n) _mm512_srai_epi16(v, n)
 #define SIGNED_RIGHT32(v, n) _mm512_srai_epi32(v, n)

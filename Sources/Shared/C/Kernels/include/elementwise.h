@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tier.h"
+
 /// y[i] = float of an IEEE half / bfloat16 bit pattern.
 void fpq_half_to_float(size_t count, const uint16_t *x, float *y);
 void fpq_bfloat16_to_float(size_t count, const uint16_t *x, float *y);
@@ -38,5 +40,24 @@ void fpq_softmax(
 /// sums[c] += sum over rows of x, squares[c] += sum of x^2, in f64.
 void fpq_column_sums(
     size_t rows, size_t columns, const float *x, double *sums, double *squares);
+
+/// The functions of one tier.
+typedef struct {
+  __typeof__(fpq_half_to_float) *half_to_float;
+  __typeof__(fpq_bfloat16_to_float) *bfloat16_to_float;
+  __typeof__(fpq_gelu_tanh) *gelu_tanh;
+  __typeof__(fpq_silu) *silu;
+  __typeof__(fpq_multiply) *multiply;
+  __typeof__(fpq_add_bias) *add_bias;
+  __typeof__(fpq_add_residual) *add_residual;
+  __typeof__(fpq_scale_shift) *scale_shift;
+  __typeof__(fpq_layer_norm) *layer_norm;
+  __typeof__(fpq_rms_norm) *rms_norm;
+  __typeof__(fpq_softmax) *softmax;
+  __typeof__(fpq_column_sums) *column_sums;
+} fpq_elementwise_table;
+
+/// The table of `tier`, NULL when this processor lacks it.
+const fpq_elementwise_table *fpq_elementwise_of_tier(fpq_tier tier);
 
 #endif
