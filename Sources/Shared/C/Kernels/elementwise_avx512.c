@@ -1,4 +1,5 @@
 #if defined(__x86_64__)
+#include <immintrin.h>
 #include <math.h>
 #include <string.h>
 
@@ -6,6 +7,7 @@
 #include "tiers.h"
 
 #pragma clang attribute push(__attribute__((target(FPQ_TARGET_AVX512))), apply_to = function)
+#define FPQ_HAS_F16C
 #define FPQ_TIER_SUFFIX _avx512
 #include "elementwise.inc"
 #pragma clang attribute pop
