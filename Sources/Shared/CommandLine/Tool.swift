@@ -7,6 +7,8 @@ package protocol Tool: ParsableCommand {}
 
 extension Tool {
   /// Parses, runs, and turns what is thrown into the one-line form and the exit code.
+  ///
+  /// 1: it could not be done; 2: it was done, and a threshold that the user gave was missed; 64: the arguments are wrong.
   package static func main() {
     Console.openStandardDescriptors()
     Console.toolName = _commandName
@@ -17,6 +19,9 @@ extension Tool {
     } catch let failure as Failure {
       Console.say(failure.description)
       exit(withError: ExitCode.failure)
+    } catch let missed as ThresholdMissed {
+      Console.say(missed.description)
+      exit(withError: ExitCode(2))
     } catch {
       exit(withError: error)
     }
