@@ -23,6 +23,11 @@ extension Tool {
       Console.say(missed.description)
       exit(withError: ExitCode(2))
     } catch {
+      // What Foundation throws would be printed as a paragraph; the parser's own errors are 64, or 0 for --help.
+      if !(error is ExitCode), exitCode(for: error) == .failure {
+        Console.say(Failure(message(for: error)).description)
+        exit(withError: ExitCode.failure)
+      }
       exit(withError: error)
     }
   }

@@ -35,24 +35,33 @@ package enum Gnuplot {
     }
     // Files without a name instead of pipes: no side can wait for the other.
     let (input, output, error) = (try unnamedFile(), try unnamedFile(), try unnamedFile())
-    try input.write(contentsOf: Data(script.utf8))
-    try input.seek(toOffset: 0)
+    var text = script
+    let isWritten = text.withUTF8 {
+      writeAll(UnsafeRawBufferPointer($0), to: input.fileDescriptor)
+    }
+    guard isWritten else {
+      throw Failure(NSTemporaryDirectory(), "cannot be written: \(systemReason())")
+    }
+    lseek(input.fileDescriptor, 0, SEEK_SET)
     let process = Process()
     process.executableURL = URL(fileURLWithPath: program)
     process.standardInput = input
     process.standardOutput = output
     process.standardError = error
-    try process.run()
+    do { try process.run() } catch { throw Failure(program, "cannot be run") }
     process.waitUntilExit()
-    try output.seek(toOffset: 0)
-    try error.seek(toOffset: 0)
-    let result = try output.readToEnd() ?? Data()
+    let result = contents(output)
     guard process.terminationStatus == 0, result.starts(with: PNGChunks.signature) else {
-      let message = String(decoding: try error.readToEnd() ?? Data(), as: UTF8.self)
+      let message = String(decoding: contents(error), as: UTF8.self)
       let line = message.split(separator: "\n").first { $0.contains { $0.isLetter } }
       throw Failure("gnuplot", line.map(String.init) ?? "ended without a picture")
     }
     return result
+  }
+
+  private static func contents(_ file: FileHandle) -> Data {
+    lseek(file.fileDescriptor, 0, SEEK_SET)
+    return (try? file.readToEnd()) ?? Data()
   }
 
   private static func unnamedFile() throws -> FileHandle {
