@@ -4,14 +4,6 @@ import Tensors
 import TestSupport
 import Testing
 
-private func save(
-  _ path: String, _ tensors: [Tensor], metadata: [String: String] = [:]
-) throws {
-  let output = try OutputFile(path)
-  try SafetensorsWriter.write(tensors.map { .init($0) }, metadata: metadata, to: output)
-  try output.commit()
-}
-
 /// Files that the safetensors library wrote, read and written again, are the same bytes.
 @Test(arguments: [
   "pixart-alpha/diffusion_pytorch_model.safetensors", "pixart-nonsquare/io.safetensors",

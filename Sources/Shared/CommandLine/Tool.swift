@@ -7,6 +7,8 @@ package protocol Tool: ParsableCommand {}
 
 extension Tool {
   /// Parses, runs, and turns what is thrown into the one-line form and the exit code.
+  ///
+  /// 1: it could not be done; 2: it was done, and a threshold that the user gave was missed; 64: the arguments are wrong.
   package static func main() {
     Console.openStandardDescriptors()
     Console.toolName = _commandName
@@ -17,7 +19,15 @@ extension Tool {
     } catch let failure as Failure {
       Console.say(failure.description)
       exit(withError: ExitCode.failure)
+    } catch let missed as ThresholdMissed {
+      Console.say(missed.description)
+      exit(withError: ExitCode(2))
     } catch {
+      // What Foundation throws would be printed as a paragraph; the parser's own errors are 64, or 0 for --help.
+      if !(error is ExitCode), exitCode(for: error) == .failure {
+        Console.say(Failure(message(for: error)).description)
+        exit(withError: ExitCode.failure)
+      }
       exit(withError: error)
     }
   }

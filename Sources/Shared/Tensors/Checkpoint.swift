@@ -23,6 +23,12 @@ package final class Checkpoint: TensorSource {
       ]
     }
 
+  /// Whether `folder` holds weights in one of the layouts.
+  package static func isPresent(in folder: String) -> Bool {
+    layouts.flatMap { [$0.file, $0.index] }
+      .contains { FileManager.default.fileExists(atPath: "\(folder)/\($0)") }
+  }
+
   /// Opens the weights in `folder`: `diffusion_pytorch_model` or `model`, `.safetensors` or `.safetensors.index.json`.
   package init(folder: String) throws {
     path = folder

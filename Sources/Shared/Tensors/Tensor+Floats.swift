@@ -66,6 +66,32 @@ extension Tensor {
   }
 }
 
+extension Tensor {
+  /// The elements of `elements` (flat, row-major) as f64, exact but for integers above 2^53, written to `target`.
+  package func copyDoubles(_ elements: Range<Int>, to target: UnsafeMutablePointer<Double>) throws {
+    func convert<T: BitwiseCopyable>(_ type: T.Type, _ value: (T) -> Double) {
+      let source = bytes
+      for (offset, index) in elements.enumerated() {
+        target[offset] = value(
+          source.loadUnaligned(fromByteOffset: index * MemoryLayout<T>.size, as: T.self))
+      }
+    }
+    switch dtype {
+    case .f64: convert(Double.self) { $0 }
+    case .i32: convert(Int32.self) { Double($0) }
+    case .u32: convert(UInt32.self) { Double($0) }
+    case .i64: convert(Int64.self) { Double($0) }
+    case .u64: convert(UInt64.self) { Double($0) }
+    default:
+      try withUnsafeTemporaryAllocation(of: Float.self, capacity: elements.count) { floats in
+        guard let base = floats.baseAddress else { return }
+        try copyFloats(elements, to: base)
+        for index in 0..<elements.count { target[index] = Double(base[index]) }
+      }
+    }
+  }
+}
+
 /// The value of IEEE half-precision bits, exact, NaN payload kept.
 ///
 /// In plain arithmetic without branches, because the compiler's own conversion is a library call per element on x86-64.

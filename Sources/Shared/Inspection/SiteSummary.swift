@@ -1,0 +1,59 @@
+import Platform
+import Tensors
+
+/// What the sums over all tokens at one input site say about its activations.
+///
+/// Reads `S.gram` [channels][channels] (sum of x x^T), `S.sum` [channels], `S.absmax` [channels] and `S.count` [].
+struct SiteSummary {
+  let name: String
+  let channels: Int
+  let tokens: Double
+  let rootMeanSquare: Double
+  let absmax: Double
+  /// Channels by how far their mean is from zero in units of their standard deviation, largest first.
+  let offCentre: [(channel: Int, ratio: Double)]
+
+  var tokensPerChannel: Double { tokens / Double(channels) }
+
+  init(_ name: String, in source: OpenedTensors) throws {
+    self.name = name
+    let gram = try source.tensor("\(name).gram")
+    guard gram.shape.count == 2, gram.shape[0] == gram.shape[1], gram.shape[0] > 0 else {
+      throw Failure(gram.place, "expected a square matrix, found \(gram.shape)")
+    }
+    let channels = gram.shape[0]
+    func vector(_ key: String, _ shape: [Int]) throws -> [Double] {
+      let tensor = try source.tensor("\(name).\(key)")
+      guard tensor.shape == shape else {
+        throw Failure(tensor.place, "expected shape \(shape), found \(tensor.shape)")
+      }
+      var values = [Double](repeating: 0, count: tensor.count)
+      try tensor.copyDoubles(0..<tensor.count, to: &values)
+      return values
+    }
+    let tokens = try vector("count", [])[0]
+    guard tokens > 0, tokens.isFinite else {
+      throw Failure(gram.place, "expected a positive count of tokens, found \(tokens)")
+    }
+    let sums = try vector("sum", [channels])
+    let squares = try (0..<channels).map { channel in
+      var value = 0.0
+      let diagonal = channel * (channels + 1)
+      try gram.copyDoubles(diagonal..<(diagonal + 1), to: &value)
+      return value
+    }
+    guard (sums + squares).allSatisfy(\.isFinite) else {
+      throw Failure(gram.place, "expected finite sums, found NaN or infinity")
+    }
+    self.channels = channels
+    self.tokens = tokens
+    absmax = try vector("absmax", [channels]).reduce(0) { max($0, $1) }
+    rootMeanSquare = (squares.reduce(0, +) / (tokens * Double(channels))).squareRoot()
+    offCentre = (0..<channels).map { channel in
+      let mean = sums[channel] / tokens
+      let variance = max(0, squares[channel] / tokens - mean * mean)
+      // A channel that is always zero is in its centre.
+      return (channel, mean == 0 ? 0 : abs(mean) / variance.squareRoot())
+    }.sorted { ($1.ratio, $0.channel) < ($0.ratio, $1.channel) }
+  }
+}
