@@ -10,9 +10,8 @@ package final class Matrix: @unchecked Sendable {
   package init(rows: Int, columns: Int, zeroed: Bool = false) {
     self.rows = rows
     self.columns = columns
-    pointer = UnsafeMutableRawPointer.allocate(
-      byteCount: max(1, rows * columns) * MemoryLayout<Float>.stride, alignment: 64
-    ).bindMemory(to: Float.self, capacity: max(1, rows * columns))
+    pointer = MatrixMemory.allocate(Matrix.bytes(rows, columns))
+      .bindMemory(to: Float.self, capacity: max(1, rows * columns))
     if zeroed { pointer.initialize(repeating: 0, count: rows * columns) }
   }
 
@@ -27,7 +26,11 @@ package final class Matrix: @unchecked Sendable {
     }
   }
 
-  deinit { pointer.deallocate() }
+  deinit { MatrixMemory.deallocate(pointer, bytes: Matrix.bytes(rows, columns)) }
+
+  private static func bytes(_ rows: Int, _ columns: Int) -> Int {
+    max(1, rows * columns) * MemoryLayout<Float>.stride
+  }
 
   package var count: Int { rows * columns }
 
