@@ -89,12 +89,19 @@ package struct GroupScales: Sendable, Equatable {
   /// Sets scale and zero point of a group so that its codes span `low` <= 0 to `high` >= 0.
   package mutating func set(row: Int, group: Int, low: Double, high: Double) {
     let index = row * groups + group
+    let (scale, zero) = parameters(low: low, high: high)
+    scales[index] = scale
+    if format.isAsymmetric { zeros[index] = zero }
+  }
+
+  /// Scale and zero point of a group whose codes span `low` <= 0 to `high` >= 0.
+  package func parameters(low: Double, high: Double) -> (scale: Double, zero: UInt8) {
     // INT4: GPTQ's min-max rule with zero included, scale = (high - low) / 15, zero = rint(-low / scale).
     let span = format.isAsymmetric ? high - low : max(high, -low)
-    scales[index] = stored(span / Double(format.maxCode))
-    guard format.isAsymmetric else { return }
-    let zero = scales[index] > 0 ? (-low / scales[index]).rounded(.toNearestOrEven) : 0
-    zeros[index] = UInt8(min(zero, Double(format.maxCode)))
+    let scale = stored(span / Double(format.maxCode))
+    guard format.isAsymmetric, scale > 0 else { return (scale, 0) }
+    let zero = (-low / scale).rounded(.toNearestOrEven)
+    return (scale, UInt8(min(zero, Double(format.maxCode))))
   }
 
   /// `scale` >= 0 in the precision in which it is kept.

@@ -13,10 +13,6 @@ static const fpq_rounding_table *table(void) {
   return &fpq_rounding_scalar;
 }
 
-void fpq_grid_levels(size_t count, fpq_grid grid, const float *w, float *level) {
-  table()->grid_levels(count, grid, w, level);
-}
-
 void fpq_grid_residual(size_t count, fpq_grid grid, const float *w, float *e) {
   table()->grid_residual(count, grid, w, e);
 }

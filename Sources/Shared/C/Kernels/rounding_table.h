@@ -5,7 +5,6 @@
 #include "include/rounding.h"
 
 typedef struct {
-  __typeof__(fpq_grid_levels) *grid_levels;
   __typeof__(fpq_grid_residual) *grid_residual;
   __typeof__(fpq_grid_error) *grid_error;
   __typeof__(fpq_feedback_row) *feedback_row;

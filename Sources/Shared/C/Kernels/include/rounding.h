@@ -14,8 +14,6 @@ typedef struct {
   float scale, low, high, spacing;
 } fpq_grid;
 
-/// level[i] = the level nearest to w[i] / scale, half to even, saturating.
-void fpq_grid_levels(size_t count, fpq_grid grid, const float *w, float *level);
 /// e[i] = (nearest value to w[i]) - w[i].
 void fpq_grid_residual(size_t count, fpq_grid grid, const float *w, float *e);
 /// The sum of importance[i] * e[i]^2.

@@ -1,0 +1,173 @@
+import CKernels
+import Formats
+import Platform
+import Tensors
+
+/// Coordinate descent over codes and scales from error feedback's result (FRONTIER.md section 1, our method).
+///
+/// Along one code the objective is a parabola, so the codebook's entry nearest to its minimum is exact, also beyond floor and
+/// ceiling; along one group's scale the minimum is closed form. R = (V - W) H is kept up to date, in blocks of 128 columns
+/// whose changes go to the other columns as one dense product. A step is taken only where it lowers the row's loss.
+struct Descent {
+  let weight: Matrix
+  let objective: SiteObjective
+  let options: DescentOptions
+
+  private static let block = 128
+  private static let rowChunk = 96
+
+  /// Descends from the last of `starts`.
+  ///
+  /// - Parameter starts: at least one.
+  /// - Returns: of each row the best of the starts and the rounds, and the loss tr((V - W) H (V - W)') of each start, after each
+  ///   round, and of the result.
+  func run(from starts: [Levels]) -> (levels: Levels, losses: [Double]) {
+    var best = starts[0].copy()
+    var bestRows = objective.losses(of: best.residual(from: weight))
+    var losses = [bestRows.reduce(0, +)]
+    func keep(_ levels: Levels, _ rows: [Double]) {
+      losses.append(rows.reduce(0, +))
+      for row in 0..<weight.rows where rows[row] < bestRows[row] {
+        best.takeRow(row, from: levels)
+        bestRows[row] = rows[row]
+      }
+    }
+    for start in starts.dropFirst().dropLast() {
+      keep(start, objective.losses(of: start.residual(from: weight)))
+    }
+    var current = starts[starts.count - 1].copy()
+    var residual = current.residual(from: weight)
+    var gradient = objective.gradient(of: residual)
+    var rows = objective.losses(of: residual, gradient: gradient)
+    if starts.count > 1 { keep(current, rows) }
+    for _ in 0..<options.rounds {
+      let before = rows.reduce(0, +)
+      let changed = round(&current, gradient: gradient, rowLosses: rows)
+      // From scratch, which also removes what rounding did to R.
+      residual = current.residual(from: weight)
+      gradient = objective.gradient(of: residual)
+      rows = objective.losses(of: residual, gradient: gradient)
+      keep(current, rows)
+      let gain = before - rows.reduce(0, +)
+      if Double(changed) < 0.002 * Double(weight.count) || gain < 0.001 * before { break }
+    }
+    return (best, losses + [bestRows.reduce(0, +)])
+  }
+
+  /// Refits scales, then sweeps; returns how many codes the last sweep of each chunk of rows changed.
+  private func round(_ levels: inout Levels, gradient: Matrix, rowLosses: [Double]) -> Int {
+    let groups = levels.scales.groups
+    let chunks = (weight.rows + Descent.rowChunk - 1) / Descent.rowChunk
+    var changed = [Int](repeating: 0, count: chunks)
+    var scales = levels.scales.scales
+    let fixed = levels
+    changed.withUnsafeMutableBufferPointer { changed in
+      scales.withUnsafeMutableBufferPointer { scales in
+        nonisolated(unsafe) let (changed, scales) = (changed, scales)
+        Parallel.chunks(of: weight.rows, size: Descent.rowChunk) { range in
+          let rows = Chunk(
+            rows: range, levels: fixed,
+            scales: UnsafeMutableBufferPointer(
+              rebasing: scales[(range.lowerBound * groups)..<(range.upperBound * groups)]),
+            gradient: gradient, hessian: objective.hessian)
+          if options.refitsScales { rows.refitScales() }
+          for _ in 0..<options.sweeps {
+            let count = rows.sweep(rowLosses: rowLosses)
+            changed[range.lowerBound / Descent.rowChunk] = count
+            if Double(count) < 0.002 * Double(range.count * weight.columns) { break }
+          }
+        }
+      }
+    }
+    levels.scales.scales = scales
+    return changed.reduce(0, +)
+  }
+
+  /// Rows that one thread works on.
+  private struct Chunk {
+    let rows: Range<Int>
+    let levels: Levels
+    /// [rows][groups].
+    let scales: UnsafeMutableBufferPointer<Double>
+    /// R [all rows][columns].
+    let gradient: Matrix
+    let hessian: Matrix
+
+    /// Moves each scale to the minimum given the codes, t = s - c_g R_g / c_g' H_gg c_g, where that is positive and lowers the loss.
+    func refitScales() {
+      let groups = levels.scales.groups
+      let change = Matrix(rows: rows.count, columns: levels.scales.groupSize)
+      let curved = Matrix(rows: rows.count, columns: levels.scales.groupSize)
+      for group in 0..<groups {
+        let columns = levels.scales.range(group)
+        let first = columns.lowerBound
+        multiply(
+          rows: rows.count, columns: columns.count, depth: columns.count,
+          levels.matrix.row(rows.lowerBound) + first, hessian.columns,
+          hessian.row(first) + first, hessian.columns, add: false, curved.pointer, curved.columns)
+        var isChanged = false
+        for (index, row) in rows.enumerated() {
+          let c = levels.matrix.row(row) + first
+          let a = dot(columns.count, c, curved.row(index))
+          let b = dot(columns.count, c, gradient.row(row) + first)
+          let scale = scales[index * groups + group]
+          var step = 0.0
+          if scale > 0, a > 0, scale - b / a > 0 {
+            let refitted = levels.scales.stored(scale - b / a)
+            let difference = refitted - scale
+            if 2 * difference * b + difference * difference * a < 0 {
+              step = difference
+              scales[index * groups + group] = refitted
+              isChanged = true
+            }
+          }
+          for k in 0..<columns.count { change.row(index)[k] = Float(step) * c[k] }
+        }
+        guard isChanged else { continue }
+        multiply(
+          rows: rows.count, columns: hessian.columns, depth: columns.count, change.pointer,
+          change.columns, hessian.row(first), hessian.columns, add: true,
+          gradient.row(rows.lowerBound), gradient.columns)
+      }
+    }
+
+    /// One pass over all codes in ascending order of the columns; returns how many changed.
+    func sweep(rowLosses: [Double]) -> Int {
+      let (count, block) = (hessian.columns, Descent.block)
+      let groups = (0..<count).map { UInt32($0 / levels.scales.groupSize) }
+      let change = Matrix(rows: rows.count, columns: block)
+      let grids = rows.enumerated().map { index, row in
+        (0..<levels.scales.groups).map { group in
+          levels.scales.grid(
+            scale: scales[index * levels.scales.groups + group],
+            zero: levels.scales.zero(row: row, group: group))
+        }
+      }
+      var changed = 0
+      for start in stride(from: 0, to: count, by: block) {
+        let width = min(block, count - start)
+        var changedHere = 0
+        groups.withUnsafeBufferPointer { groups in
+          for (index, row) in rows.enumerated() {
+            // Gains below this are rounding error of R.
+            let bar = -1e-6 * rowLosses[row] / Double(count)
+            changedHere += fpq_descend_row(
+              width, grids[index], groups.baseAddress! + start, hessian.row(start) + start, count,
+              Float(bar), levels.matrix.row(row) + start, gradient.row(row) + start,
+              change.row(index))
+          }
+        }
+        changed += changedHere
+        guard changedHere > 0 else { continue }
+        let next = start + width
+        for part in [0..<start, next..<count] {
+          multiply(
+            rows: rows.count, columns: part.count, depth: width, change.pointer, block,
+            hessian.row(start) + part.lowerBound, count, add: true,
+            gradient.row(rows.lowerBound) + part.lowerBound, count)
+        }
+      }
+      return changed
+    }
+  }
+}

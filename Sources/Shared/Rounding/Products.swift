@@ -1,0 +1,58 @@
+import CDense
+import Platform
+import Tensors
+
+/// X [rows][K] times a symmetric H [K][K], on tiles of 192 columns that depend on the shape alone.
+func product(_ x: Matrix, symmetric h: Matrix) -> Matrix {
+  let y = Matrix(rows: x.rows, columns: h.columns)
+  guard x.rows > 0 else { return y }
+  Parallel.chunks(of: h.columns, size: 192) { range in
+    // Columns of a symmetric matrix are its rows, which lie in one piece.
+    multiply(
+      transposed: true, rows: x.rows, columns: range.count, depth: h.rows, x.pointer, x.columns,
+      h.row(range.lowerBound), h.columns, add: false, y.pointer + range.lowerBound, y.columns)
+  }
+  return y
+}
+
+/// C [rows][columns] (+)= A [rows][depth] B [depth][columns], or B [columns][depth] transposed; row strides beside each.
+func multiply(
+  transposed: Bool = false, rows: Int, columns: Int, depth: Int, _ a: UnsafePointer<Float>,
+  _ aStride: Int, _ b: UnsafePointer<Float>, _ bStride: Int, add: Bool,
+  _ c: UnsafeMutablePointer<Float>, _ cStride: Int
+) {
+  guard rows > 0, columns > 0, depth > 0 else { return }
+  let status = fpq_gemm_f32(
+    transposed ? 1 : 0, rows, columns, depth, a, aStride, b, bStride, add ? 1 : 0, c, cStride)
+  precondition(status == 0, "oneDNN refused a product of \(rows)x\(columns)x\(depth)")
+}
+
+/// The dot product of every row of `a` with the same row of `b`, in f64.
+func rowDots(_ a: Matrix, _ b: Matrix) -> [Double] {
+  var dots = [Double](repeating: 0, count: a.rows)
+  dots.withUnsafeMutableBufferPointer { buffer in
+    nonisolated(unsafe) let target = buffer
+    Parallel.chunks(of: a.rows, size: 16) { range in
+      for row in range { target[row] = dot(a.columns, a.row(row), b.row(row)) }
+    }
+  }
+  return dots
+}
+
+/// The sum of a[i] b[i] in f64, over four partial sums.
+func dot(_ count: Int, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>) -> Double {
+  var (s0, s1, s2, s3) = (0.0, 0.0, 0.0, 0.0)
+  var i = 0
+  while i + 4 <= count {
+    s0 += Double(a[i]) * Double(b[i])
+    s1 += Double(a[i + 1]) * Double(b[i + 1])
+    s2 += Double(a[i + 2]) * Double(b[i + 2])
+    s3 += Double(a[i + 3]) * Double(b[i + 3])
+    i += 4
+  }
+  while i < count {
+    s0 += Double(a[i]) * Double(b[i])
+    i += 1
+  }
+  return (s0 + s1) + (s2 + s3)
+}

@@ -1,0 +1,137 @@
+import Formats
+import Foundation
+import Platform
+import Tensors
+
+/// One linear layer to be rounded.
+package struct LayerProblem {
+  /// Names the weight in a failure: `file: tensor`.
+  package let place: String
+  /// W [outputs][inputs].
+  package let weight: Matrix
+  /// Of the layer's site, shared by the layers that read it.
+  package let objective: SiteObjective
+
+  package init(place: String, weight: Matrix, objective: SiteObjective) {
+    self.place = place
+    self.weight = weight
+    self.objective = objective
+  }
+}
+
+/// A layer's codes, what to add to its bias, and what that costs.
+package struct RoundedLayer: Sendable {
+  package let quantized: QuantizedMatrix
+  /// (W - V) mu [outputs], to be added to the bias; nil without bias correction.
+  package let biasCorrection: [Float]?
+  package let report: RoundingReport
+}
+
+/// What rounding cost a layer, on the statistics it was rounded for.
+///
+/// Errors are tr((V - W) C (V - W)') / tr(W G W') with C centred when the bias is corrected, not damped.
+package struct RoundingReport: Sendable {
+  package let method: RoundingMethod
+  package let format: NumberFormat
+  package let groupSize: Int
+  package let weights: Int
+  package let bitsPerWeight: Double
+  /// Of nearest rounding with absmax scales.
+  package let errorBefore: Double
+  package let errorAfter: Double
+  /// Codes that are not the nearest for their group's scale.
+  package let changedCodes: Int
+  /// The damped objective after each stage of a descent (nearest, gptq, each round, the best rows); else the final one.
+  package let losses: [Double]
+  /// Whether the factorization was done in f32; nil when there was none.
+  package let isSinglePrecision: Bool?
+  package let seconds: Double
+
+  /// Signal to quantization noise of the output in dB; infinite without noise.
+  package var sqnrBefore: Double { -10 * log10(errorBefore) }
+  package var sqnrAfter: Double { -10 * log10(errorAfter) }
+}
+
+/// Chooses codes and scales for `problem`.
+///
+/// The same problem and options give the same bytes for any number of threads.
+///
+/// - Throws: `Failure` when a weight is not finite, the weight does not fit the statistics, or an option is out of range.
+package func round(_ problem: LayerProblem, options: RoundingOptions) throws -> RoundedLayer {
+  let start = Date()
+  let (weight, objective) = (problem.weight, problem.objective)
+  try options.check()
+  guard weight.columns == objective.inputs else {
+    throw Failure(
+      problem.place,
+      "expected \(objective.inputs) inputs as \(objective.site) has, found \(weight.columns)")
+  }
+  func scales(_ search: ScaleSearch, for method: RoundingMethod) throws -> GroupScales {
+    try chooseScales(
+      of: weight, format: options.format, groupSize: options.groupSize, search: search,
+      method: method, objective: objective, place: problem.place)
+  }
+  let baseline = Levels.nearest(weight, scales: try scales(.absmax, for: .nearest))
+  let chosen = try scales(options.scaleSearch, for: options.method)
+  var losses: [Double] = []
+  var factor: FeedbackFactor?
+  let levels: Levels
+  switch options.method {
+  case .nearest: levels = Levels.nearest(weight, scales: chosen)
+  case .gptq:
+    let made = objective.feedbackFactor()
+    factor = made
+    levels = errorFeedback(weight, scales: chosen, factor: made)
+  case .adaround:
+    levels = AdaRound(weight: weight, objective: objective, options: options.adaRound)
+      .run(scales: chosen)
+  case .descent:
+    let made = objective.feedbackFactor()
+    factor = made
+    let nearest = Levels.nearest(weight, scales: try scales(options.scaleSearch, for: .nearest))
+    (levels, losses) = Descent(weight: weight, objective: objective, options: options.descent)
+      .run(from: [nearest, errorFeedback(weight, scales: chosen, factor: made)])
+  }
+  let residual = levels.residual(from: weight)
+  if losses.isEmpty { losses = [objective.losses(of: residual).reduce(0, +)] }
+  let power = objective.outputPower(of: weight)
+  func relative(_ error: Double) -> Double { power > 0 ? error / power : 0 }
+  let report = RoundingReport(
+    method: options.method, format: options.format, groupSize: options.groupSize,
+    weights: weight.count,
+    bitsPerWeight: options.format.bitsPerWeight(
+      columns: weight.columns, groupSize: options.groupSize),
+    errorBefore: relative(objective.outputError(of: baseline.residual(from: weight))),
+    errorAfter: relative(objective.outputError(of: residual)),
+    changedCodes: levels.differences(
+      from: Levels.nearest(weight, scales: levels.scales)),
+    losses: losses, isSinglePrecision: factor?.isSinglePrecision,
+    seconds: Date().timeIntervalSince(start))
+  return RoundedLayer(
+    quantized: QuantizedMatrix(codes: levels.codes(), scales: levels.scales),
+    biasCorrection: objective.options.biasCorrection
+      ? objective.products(residual, objective.mean).map { Float(-$0) } : nil,
+    report: report)
+}
+
+extension RoundingOptions {
+  /// Refuses what no method can work with.
+  func check() throws {
+    guard GroupScales.groupSizes.contains(groupSize) else {
+      throw Failure(
+        "group size: expected 1 to \(GroupScales.groupSizes.upperBound), found \(groupSize)")
+    }
+    guard adaRound.iterations >= 1 else {
+      throw Failure("iterations: expected at least 1, found \(adaRound.iterations)")
+    }
+    guard adaRound.learningRate > 0, adaRound.learningRate.isFinite else {
+      throw Failure("learning rate: expected more than 0, found \(adaRound.learningRate)")
+    }
+    guard adaRound.regulariser >= 0, adaRound.regulariser.isFinite else {
+      throw Failure("regulariser: expected at least 0, found \(adaRound.regulariser)")
+    }
+    guard descent.rounds >= 0, descent.sweeps >= 0 else {
+      throw Failure("descent: expected at least 0 rounds and sweeps")
+    }
+  }
+}
