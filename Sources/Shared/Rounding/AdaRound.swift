@@ -14,8 +14,8 @@ package struct AdaRound {
   let options: AdaRoundOptions
 
   func run(scales: GroupScales) -> Levels {
-    let nearest = Levels.nearest(weight, scales: scales)
-    let losses = objective.losses(of: nearest.residual(from: weight))
+    var best = Levels.nearest(weight, scales: scales)
+    let losses = objective.losses(of: best.residual(from: weight))
     // Nearest rounding costs 1 a weight; a row that it represents exactly has nothing to learn.
     let rowWeights = losses.map { $0 > 0 ? Float(Double(weight.columns) / $0) : 0 }
     let rate =
@@ -25,7 +25,11 @@ package struct AdaRound {
       learn(
         range, scales: scales, weights: Array(rowWeights[range]), rate: Float(rate), into: levels)
     }
-    return Levels(scales: scales, matrix: levels)
+    // A row whose learning ended above nearest rounding keeps that.
+    let learned = Levels(scales: scales, matrix: levels)
+    let after = objective.losses(of: learned.residual(from: weight))
+    for row in 0..<weight.rows where after[row] < losses[row] { best.takeRow(row, from: learned) }
+    return best
   }
 
   private func learn(

@@ -1,0 +1,163 @@
+import Formats
+import Foundation
+import Platform
+import Rounding
+import Tensors
+import Testing
+
+private func options(
+  _ method: RoundingMethod, _ format: String = "e2m1", groupSize: Int = 64,
+  scale: ScaleSearch = .output
+) throws -> RoundingOptions {
+  var options = RoundingOptions(format: try NumberFormat(format))
+  options.method = method
+  options.groupSize = groupSize
+  options.scaleSearch = scale
+  options.adaRound.iterations = 200
+  return options
+}
+
+/// The mean squared output error over tr(W G W') / n by its definition in f64, from the bytes that are written.
+private func error(_ layer: SyntheticLayer, _ rounded: RoundedLayer) -> Double {
+  let values = rounded.quantized.dequantized()
+  let count = layer.weight.columns
+  func rows(_ body: (Int, Int) -> Double) -> [[Double]] {
+    (0..<layer.weight.rows).map { row in (0..<count).map { body(row, $0) } }
+  }
+  let g = (0..<count).map { i in (0..<count).map { Double(layer.gram.row(i)[$0]) } }
+  let mean = layer.sum.map { Double($0) / Double(layer.tokens) }
+  let e = rows { Double(values.row($0)[$1]) - Double(layer.weight.row($0)[$1]) }
+  var total = quadratic(e, g) / Double(layer.tokens)
+  if let correction = rounded.biasCorrection {
+    // The mean of (e'x + b)^2 is e'Ge/n + 2 b e'mu + b^2.
+    for (row, b) in zip(e, correction.map { Double($0) }) {
+      total += 2 * b * zip(row, mean).reduce(0) { $0 + $1.0 * $1.1 } + b * b
+    }
+  }
+  let w = rows { Double(layer.weight.row($0)[$1]) }
+  return total / (quadratic(w, g) / Double(layer.tokens))
+}
+
+@Test(arguments: RoundingMethod.allCases, [true, false])
+func reportedErrorIsTheOutputError(method: RoundingMethod, corrected: Bool) throws {
+  let layer = SyntheticLayer(outputs: 24, inputs: 160, tokens: 1600)
+  var objective = ObjectiveOptions()
+  objective.biasCorrection = corrected
+  let rounded = try round(layer.problem(objective), options: options(method))
+  #expect((rounded.biasCorrection != nil) == corrected)
+  // f32 statistics and products: the error is some thousandths of the power, of which 7 digits are kept.
+  let exact = error(layer, rounded)
+  #expect(abs(rounded.report.errorAfter / exact - 1) < 2e-3, "\(exact)")
+  #expect(abs(rounded.report.sqnrAfter + 10 * log10(rounded.report.errorAfter)) < 1e-9)
+}
+
+/// Each method must earn its place on the statistics it was given; the orders are those of FRONTIER.md section 1.
+@Test(arguments: ["e2m1", "e3m0", "e1m2", "int4"])
+func methodsRankAsExpected(format: String) throws {
+  let layer = SyntheticLayer(outputs: 48, inputs: 256, tokens: 4096)
+  let problem = try layer.problem()
+  func after(_ method: RoundingMethod, _ scale: ScaleSearch) throws -> Double {
+    try round(problem, options: options(method, format, scale: scale)).report.errorAfter
+  }
+  let before = try round(problem, options: options(.nearest, format, scale: .absmax)).report
+  #expect(before.errorBefore == before.errorAfter)
+  #expect(before.changedCodes == 0)
+  #expect(try after(.nearest, .output) < before.errorAfter)
+  let feedback = try after(.gptq, .absmax)
+  #expect(feedback < 0.9 * before.errorAfter)
+  #expect(try after(.gptq, .output) < feedback)
+  #expect(try after(.adaround, .absmax) < 0.9 * before.errorAfter)
+  #expect(try after(.descent, .output) < after(.gptq, .output))
+}
+
+@Test(arguments: ["e2m1", "int4", "e2m3"])
+func descentNeverRaisesTheLoss(format: String) throws {
+  for seed in 1...3 {
+    let layer = SyntheticLayer(
+      outputs: 20, inputs: 200, tokens: 600, steepness: 8, seed: UInt64(seed))
+    var options = try options(.descent, format)
+    options.descent.rounds = 6
+    let losses = try round(layer.problem(), options: options).report.losses
+    // nearest, gptq, each round, the best rows
+    #expect(losses.count >= 4)
+    for (before, after) in zip(losses.dropFirst(), losses.dropFirst(2)) {
+      // From scratch in f64 over f32 products: their rounding is below 1e-6.
+      #expect(after <= before * (1 + 1e-6), "\(losses)")
+    }
+    #expect(losses[losses.count - 1] <= losses[0])
+    #expect(losses[losses.count - 2] < losses[1])
+  }
+}
+
+/// With a diagonal objective codes do not interact: feedback must leave nearest alone, and descent can only refit scales.
+@Test func diagonalObjectiveKeepsNearest() throws {
+  let layer = SyntheticLayer(outputs: 6, inputs: 130, tokens: 4)
+  let gram = Matrix(rows: 130, columns: 130, zeroed: true)
+  for k in 0..<130 { gram.row(k)[k] = Float(1 + k % 7) }
+  let objective = try SiteObjective(
+    site: "s", gram: gram, sum: [Float](repeating: 0, count: 130), tokens: 1,
+    options: ObjectiveOptions())
+  let problem = LayerProblem(place: "w", weight: layer.weight, objective: objective)
+  let nearest = try round(problem, options: options(.nearest, scale: .absmax))
+  #expect(
+    try round(problem, options: options(.gptq, scale: .absmax)).quantized == nearest.quantized)
+  var fixed = try options(.descent, scale: .absmax)
+  fixed.descent.refitsScales = false
+  #expect(try round(problem, options: fixed).quantized == nearest.quantized)
+}
+
+@Test func adaRoundChoosesFloorOrCeiling() throws {
+  let layer = SyntheticLayer(outputs: 12, inputs: 96, tokens: 800)
+  for isScaleAware in [true, false] {
+    var options = try options(.adaround, groupSize: 32, scale: .absmax)
+    options.adaRound.scaleAware = isScaleAware
+    let rounded = try round(layer.problem(), options: options)
+    let nearest = try GroupQuantizer(format: options.format, groupSize: 32)
+      .quantize(layer.weight, place: "w")
+    #expect(rounded.quantized.scales == nearest.scales)
+    #expect(rounded.report.changedCodes > 0)
+    let values = rounded.quantized.dequantized()
+    for index in 0..<layer.weight.count {
+      let scale = Double(nearest.scales[index / 96 * 3 + index % 96 / 32])
+      let w = Double(layer.weight.pointer[index]) / scale
+      let level = (Double(values.pointer[index]) / scale).rounded()
+      // No level lies strictly between the weight and its code.
+      let between = options.format.magnitudes.flatMap { [Double($0), -Double($0)] }
+        .contains { $0 > min(w, level) && $0 < max(w, level) }
+      #expect(!between, "\(w) to \(level)")
+    }
+  }
+}
+
+@Test func regulariserDominatesWhateverTheNumberOfTokens() throws {
+  let layer = SyntheticLayer(outputs: 16, inputs: 96, tokens: 800)
+  let scaled = Matrix(rows: 96, columns: 96)
+  for index in 0..<scaled.count { scaled.pointer[index] = 1024 * layer.gram.pointer[index] }
+  let many = try SiteObjective(
+    site: "s", gram: scaled, sum: layer.sum.map { 1024 * $0 }, tokens: 1024 * 800,
+    options: ObjectiveOptions())
+  let few = try round(layer.problem(), options: options(.adaround))
+  let same = try round(
+    LayerProblem(place: "w", weight: layer.weight, objective: many), options: options(.adaround))
+  // 1024 is a power of two: every number of the objective is the same.
+  #expect(few.quantized == same.quantized)
+}
+
+@Test(arguments: RoundingMethod.allCases)
+func bytesDoNotDependOnThreads(method: RoundingMethod) throws {
+  let layer = SyntheticLayer(outputs: 210, inputs: 330, tokens: 700)
+  let before = Parallel.threads
+  defer { Parallel.threads = before }
+  var results: [RoundedLayer] = []
+  for threads in [1, 2, 5] {
+    Parallel.threads = threads
+    var options = try options(method, groupSize: 128)
+    options.adaRound.iterations = 20
+    results.append(try round(layer.problem(), options: options))
+  }
+  for other in results.dropFirst() {
+    #expect(other.quantized == results[0].quantized)
+    #expect(other.biasCorrection == results[0].biasCorrection)
+    #expect(other.report.errorAfter == results[0].report.errorAfter)
+  }
+}
