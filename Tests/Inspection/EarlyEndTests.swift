@@ -50,15 +50,34 @@ func signalsLeaveNoPartialFile(_ signal: String, _ status: Int32) throws {
   let device = try Shell.run("fpq-show", ["histogram", plain, "a", "--png", "/dev/full"])
   #expect(device.error == "fpq-show: /dev/full: cannot be written: no space left on device\n")
   #expect(device.status == 1)
-  // A file that may not grow beyond one block of 512 bytes.
+}
+
+@Test func aFileThatMayNotGrowIsOneLineAndNoFile() throws {
   let folder = try TemporaryFolder()
-  let limited = try Shell.script(
-    "TMPDIR=/dev/shm; export TMPDIR; ulimit -f 1; fpq-show histogram '\(plain)' a --png out.png > /dev/null",
-    in: folder.path)
-  #expect(limited.status == 1)
-  #expect(limited.error.hasPrefix("fpq-show: "))
-  #expect(limited.error.filter { $0 == "\n" }.count == 1)
-  #expect(try folder.contents == [])
+  func plot(limit: Int, path: String = "$PATH") throws -> Shell.Result {
+    try Shell.script(
+      "PATH=\(path); ulimit -S -f \(limit); fpq-show histogram '\(plain)' a --png out.png > /dev/null",
+      in: folder.path)
+  }
+  // In blocks of 512 bytes: one stops our script for gnuplot, three its picture, which it does not notice.
+  for limit in [1, 3] {
+    let limited = try plot(limit: limit)
+    #expect(limited.status == 1)
+    #expect(limited.error.hasPrefix("fpq-show: "))
+    #expect(limited.error.filter { $0 == "\n" }.count == 1)
+    #expect(try folder.contents == [])
+  }
+  // A gnuplot without the limit: then it is our own output that is cut.
+  try FileManager.default.createDirectory(
+    atPath: folder.file("bin"), withIntermediateDirectories: false)
+  let stub = try folder.write(
+    "bin/gnuplot",
+    "#!/bin/sh\nulimit -S -f unlimited\ncat '\(References.path("emoji-pixart/sheet.png"))'\n".utf8)
+  chmod(stub, 0o755)
+  let cut = try plot(limit: 3, path: "bin:$PATH")
+  #expect(cut.error == "fpq-show: out.png: cannot be written: file too large\n")
+  #expect(cut.status == 1)
+  #expect(try folder.contents == ["bin"])
 }
 
 @Test func closedStandardDescriptorsAreErrorsNotCorruption() throws {

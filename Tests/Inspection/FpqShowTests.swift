@@ -183,11 +183,12 @@ private let plain = References.path("safetensors-hostile/ok_plain.safetensors")
   for command in ["ls", "stats", "diff", "compare", "histogram"] {
     let help = try Shell.run("fpq-show", [command, "--help"]).text
     #expect(help.contains("OVERVIEW: "))
-    #expect(help.contains("Example: fpq-show \(command)") || command == "stats")
-    // An option or argument without an explanation has nothing after its name.
-    for line in help.split(separator: "\n") where line.hasPrefix("  -") || line.hasPrefix("  <") {
-      let isLong = line.count < 28
-      #expect(isLong || line.dropFirst(26).contains { $0 != " " }, "\(line)")
+    #expect(help.contains("Example: ") && help.contains("fpq-show \(command)"))
+    let lines = help.split(separator: "\n", omittingEmptySubsequences: false)
+    for (line, next) in zip(lines, lines.dropFirst())
+    where line.hasPrefix("  -") || line.hasPrefix("  <") {
+      // The explanation stands in column 26, beside the name or below a long one.
+      #expect(line.count > 26 || next.hasPrefix(String(repeating: " ", count: 26)), "\(line)")
     }
   }
 }

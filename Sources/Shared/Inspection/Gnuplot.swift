@@ -51,11 +51,13 @@ package enum Gnuplot {
     do { try process.run() } catch { throw Failure(program, "cannot be run") }
     process.waitUntilExit()
     let result = contents(output)
-    guard process.terminationStatus == 0, result.starts(with: PNGChunks.signature) else {
+    guard process.terminationStatus == 0, !result.isEmpty else {
       let message = String(decoding: contents(error), as: UTF8.self)
       let line = message.split(separator: "\n").first { $0.contains { $0.isLetter } }
       throw Failure("gnuplot", line.map(String.init) ?? "ended without a picture")
     }
+    // gnuplot does not look whether its output could be written; a full disk leaves it cut short.
+    _ = try Image(pngBytes: Array(result), place: "gnuplot")
     return result
   }
 
