@@ -3,7 +3,9 @@ import Tensors
 import TestSupport
 import Testing
 
-private let file = Result { try References.tensors("torch-rng/io.safetensors") }
+private func file() throws -> SafetensorsFile {
+  try References.tensors("torch-rng/io.safetensors")
+}
 
 /// The seed and the count in a key such as `f32.42.1000`.
 private func parts(_ key: String) -> (seed: UInt64, count: Int)? {
@@ -17,11 +19,12 @@ private func mismatches(_ a: [Float], _ b: [Float]) -> Int {
 }
 
 @Test func generatorWordsAreMT19937() throws {
-  let names = try file.get().names.filter { $0.hasPrefix("mt19937_u32.") }
+  let file = try file()
+  let names = file.names.filter { $0.hasPrefix("mt19937_u32.") }
   #expect(names.count == 3)
   for name in names {
     let seed = try #require(UInt64(name.dropFirst("mt19937_u32.".count)))
-    let tensor = try file.get().tensor(name)
+    let tensor = try file.tensor(name)
     let generator = TorchGenerator(seed: seed)
     for index in 0..<tensor.count {
       let expected = tensor.bytes.loadUnaligned(fromByteOffset: 4 * index, as: UInt32.self)
@@ -31,21 +34,23 @@ private func mismatches(_ a: [Float], _ b: [Float]) -> Int {
 }
 
 @Test func randnIsBitExactInF32() throws {
-  let names = try file.get().names.filter { $0.hasPrefix("f32.") }
+  let file = try file()
+  let names = file.names.filter { $0.hasPrefix("f32.") }
   #expect(names.count == 30)
   for name in names {
     let (seed, count) = try #require(parts(name))
     let drawn = TorchGenerator(seed: seed).randn(count)
-    #expect(mismatches(drawn, try file.get().tensor(name).floats()) == 0, "\(name)")
+    #expect(mismatches(drawn, try file.tensor(name).floats()) == 0, "\(name)")
   }
 }
 
 @Test func randnIsBitExactInF64() throws {
-  let names = try file.get().names.filter { $0.hasPrefix("f64.") }
+  let file = try file()
+  let names = file.names.filter { $0.hasPrefix("f64.") }
   #expect(names.count == 9)
   for name in names {
     let (seed, count) = try #require(parts(name))
-    let tensor = try file.get().tensor(name)
+    let tensor = try file.tensor(name)
     for (index, value) in TorchGenerator(seed: seed).randnDouble(count).enumerated() {
       let expected = tensor.bytes.loadUnaligned(fromByteOffset: 8 * index, as: Double.self)
       // The C library of another machine may round its last bit otherwise.
@@ -55,7 +60,8 @@ private func mismatches(_ a: [Float], _ b: [Float]) -> Int {
 }
 
 @Test func randnIsBitExactInHalfTypes() throws {
-  let names = try file.get().names.filter { $0.hasPrefix("f16.") || $0.hasPrefix("bf16.") }
+  let file = try file()
+  let names = file.names.filter { $0.hasPrefix("f16.") || $0.hasPrefix("bf16.") }
   #expect(names.count == 34)
   for name in names {
     let (seed, count) = try #require(parts(name))
@@ -64,12 +70,13 @@ private func mismatches(_ a: [Float], _ b: [Float]) -> Int {
       let bits = value.bitPattern
       return Float(bitPattern: (bits + 0x7FFF + (bits >> 16 & 1)) & 0xFFFF_0000)
     }
-    #expect(mismatches(drawn, try file.get().tensor(name).floats()) == 0, "\(name)")
+    #expect(mismatches(drawn, try file.tensor(name).floats()) == 0, "\(name)")
   }
 }
 
 /// Successive draws on one generator: the cached second value survives long draws in between.
 @Test func successiveDrawsFollowTheStream() throws {
+  let file = try file()
   let config = try ModelConfig(References.path("torch-rng/case.json"))
   let seed = UInt64(try #require(try config.ints("seeds")?.last))
   guard case .object(let sequences)? = config.json["sequences"] else {
@@ -81,10 +88,10 @@ private func mismatches(_ a: [Float], _ b: [Float]) -> Int {
     guard case .array(let counts) = sequence.value else { continue }
     let generator = TorchGenerator(seed: seed)
     let drawn = try counts.flatMap { generator.randn(try #require($0.int)) }
-    let expected = try file.get().tensor("sequence.\(sequence.key)").floats()
+    let expected = try file.tensor("sequence.\(sequence.key)").floats()
     #expect(mismatches(drawn, expected) == 0, "\(sequence.key)")
   }
-  let batch = try file.get().tensor("batch4d")
+  let batch = try file.tensor("batch4d")
   #expect(mismatches(TorchGenerator(seed: seed).randn(batch.count), try batch.floats()) == 0)
 }
 

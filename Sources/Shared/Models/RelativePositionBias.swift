@@ -4,14 +4,14 @@ import Tensors
 
 /// T5's relative position bias (transformers `T5Attention.compute_bias`, bidirectional): one number a head for each bucket
 /// of key - query distances, added to the logits.
-struct RelativePositionBias {
+package struct RelativePositionBias {
   let buckets: Int
   let maxDistance: Int
   let heads: Int
   /// [buckets][heads].
   private let weight: [Float]
 
-  init(
+  package init(
     _ name: String, buckets: Int, maxDistance: Int, heads: Int, from source: any TensorSource
   ) throws {
     self.buckets = buckets
@@ -22,7 +22,7 @@ struct RelativePositionBias {
 
   /// The bias of every distance -(length - 1) ... length - 1: [heads][2 * length - 1]. The `length` floats from
   /// `length - 1 - query` on are those of one query's keys.
-  func table(length: Int) -> Matrix {
+  package func table(length: Int) -> Matrix {
     let table = Matrix(rows: heads, columns: 2 * length - 1)
     for column in 0..<table.columns {
       let bucket = bucket(column - (length - 1))
@@ -32,7 +32,7 @@ struct RelativePositionBias {
   }
 
   /// The bucket of `distance` = key - query: exact up to a quarter of the buckets, then logarithmic up to `maxDistance`.
-  func bucket(_ distance: Int) -> Int {
+  package func bucket(_ distance: Int) -> Int {
     let half = buckets / 2
     let exact = half / 2
     let base = distance > 0 ? half : 0

@@ -1,0 +1,159 @@
+import Foundation
+import Models
+import Platform
+import Tensors
+import TestSupport
+import Testing
+
+private struct Case {
+  let ids: [Int32]
+  let mask: [Bool]
+  let batch: Int
+  let file: SafetensorsFile
+
+  init(_ name: String) throws {
+    file = try References.tensors("\(name)/io.safetensors")
+    let tensor = try file.tensor("input_ids")
+    // Ids are far below 2^24, so f32 holds them.
+    ids = try tensor.floats().map { Int32($0) }
+    mask = try file.tensor("attention_mask").floats().map { $0 == 1 }
+    batch = tensor.shape[0]
+  }
+}
+
+/// The output at the case's tolerance, and each block's at the same fraction of its own largest value.
+@Test(arguments: ["t5-a", "t5-b", "mt5"])
+func encoderMatchesTransformers(_ name: String) throws {
+  let test = try Case(name)
+  let config = try ModelConfig(References.path("\(name)/case.json"))
+  let tolerance = Float(try #require(config.json["tolerance"]?["abs"]?.double))
+  let largest = Float(try #require(config.json["tolerance"]?["output_max_abs"]?.double))
+  let encoder = try T5Encoder(folder: References.path(name))
+  let recorder = Recorder()
+  let output = try encoder.encode(
+    ids: test.ids, mask: test.mask, batch: test.batch, observer: recorder)
+  #expect(output.rows == test.ids.count)
+  #expect(output.columns == encoder.width)
+  let expected = try test.file.tensor("output").floats()
+  #expect(largestDifference(output.values, expected) <= tolerance)
+
+  let blocks = test.file.names.filter { $0.hasPrefix("block") }
+  #expect(!blocks.isEmpty)
+  for block in blocks {
+    let expected = try test.file.tensor(block).floats()
+    let found = try #require(recorder.modules["encoder.block.\(block.dropFirst(5))"])
+    let own = expected.reduce(0) { max($0, abs($1)) }
+    #expect(largestDifference(found, expected) <= tolerance / largest * own, "\(block)")
+  }
+  #expect(recorder.modules["encoder.final_layer_norm"] == output.values)
+  #expect(recorder.sites.count == 4 * blocks.count)
+  let site = try #require(
+    recorder.sites.first { $0.name == "encoder.block.1.layer.0.SelfAttention.qkv" })
+  #expect(site.layers == ["q", "k", "v"].map { "encoder.block.1.layer.0.SelfAttention.\($0)" })
+  #expect(site.columns == encoder.width)
+  #expect(site.valid == test.mask)
+}
+
+@Test(arguments: ["t5-a", "t5-b", "mt5"])
+func positionBiasMatchesTransformers(_ name: String) throws {
+  let config = try ModelConfig(References.path("\(name)/config.json"))
+  let first = try References.tensors("\(name)/io.safetensors").tensor("position_bias_row0")
+  let last = try References.tensors("\(name)/io.safetensors").tensor("position_bias_last")
+  let (heads, length) = (first.shape[0], first.shape[1])
+  let table = try RelativePositionBias(
+    "encoder.block.0.layer.0.SelfAttention.relative_attention_bias",
+    buckets: config.size("relative_attention_num_buckets"),
+    maxDistance: config.size("relative_attention_max_distance"), heads: heads,
+    from: Checkpoint(folder: References.path(name))
+  ).table(length: length)
+  for head in 0..<heads {
+    let row = Array(UnsafeBufferPointer(start: table.row(head), count: table.columns))
+    let keys = (head * length)..<((head + 1) * length)
+    #expect(Array(row[(length - 1)...]) == Array(try first.floats()[keys]))
+    #expect(Array(row[..<length]) == Array(try last.floats()[keys]))
+  }
+}
+
+/// Magnitudes at which the bucket changes, as executed in transformers (MODELS.md, section 3).
+@Test func bucketsChangeWhereTransformersChangesThem() throws {
+  let bias = try RelativePositionBias(
+    "encoder.block.0.layer.0.SelfAttention.relative_attention_bias", buckets: 32, maxDistance: 128,
+    heads: 3, from: Checkpoint(folder: References.path("t5-a")))
+  let borders = [0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 23, 32, 46, 64, 91]
+  for magnitude in 0...2000 {
+    let bucket = try #require(borders.lastIndex { $0 <= magnitude })
+    #expect(bias.bucket(-magnitude) == bucket)
+    #expect(magnitude == 0 || bias.bucket(magnitude) == 16 + bucket)
+  }
+}
+
+@Test func encodingDoesNotDependOnThreadsOrBatch() throws {
+  let test = try Case("t5-a")
+  let encoder = try T5Encoder(folder: References.path("t5-a"))
+  let both = try encoder.encode(ids: test.ids, mask: test.mask, batch: test.batch).values
+  let threads = Parallel.threads
+  Parallel.threads = 1
+  defer { Parallel.threads = threads }
+  #expect(try encoder.encode(ids: test.ids, mask: test.mask, batch: test.batch).values == both)
+}
+
+@Test func badIdsAndMasksAreRefused() throws {
+  let encoder = try T5Encoder(folder: References.path("mt5"))
+  let place = References.path("mt5/model.safetensors") + ": encoder.embed_tokens.weight"
+  for id in [-1, Int32(encoder.vocabulary), .max] {
+    let failure = Failure(place, "expected token ids below \(encoder.vocabulary), found \(id)")
+    #expect(throws: failure) {
+      try encoder.encode(ids: [3, id, 1], mask: [true, true, true], batch: 1)
+    }
+  }
+  for mask in [[false, false], [false, true]] {
+    #expect(throws: Failure("text 0: expected real tokens, then padding")) {
+      try encoder.encode(ids: [3, 1], mask: mask, batch: 1)
+    }
+  }
+}
+
+/// A copy of the small model's folder with a changed configuration.
+private func failure(changing key: String, to value: String) throws -> String {
+  let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString).path
+  try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+  defer { try? FileManager.default.removeItem(atPath: folder) }
+  try FileManager.default.copyItem(
+    atPath: References.path("mt5/model.safetensors"), toPath: "\(folder)/model.safetensors")
+  let text = try String(contentsOfFile: References.path("mt5/config.json"), encoding: .utf8)
+  let changed = text.replacing(try Regex("\"\(key)\": [^,\n]*"), with: "\"\(key)\": \(value)")
+  #expect(changed != text)
+  try Data(changed.utf8).write(to: URL(fileURLWithPath: "\(folder)/config.json"))
+  do {
+    _ = try T5Encoder(folder: folder)
+    return "none"
+  } catch let failure as Failure {
+    return failure.description.replacing("\(folder)/", with: "")
+  }
+}
+
+@Test func unsupportedEncodersAreRefused() throws {
+  #expect(
+    try failure(changing: "feed_forward_proj", to: "\"relu\"")
+      == "config.json: feed_forward_proj: expected gated-gelu, found relu")
+  #expect(
+    try failure(changing: "num_layers", to: "3").hasSuffix(
+      "expected tensor encoder.block.2.layer.0.layer_norm.weight, found none"))
+  #expect(
+    try failure(changing: "vocab_size", to: "201")
+      == "model.safetensors: encoder.embed_tokens.weight: expected shape [201, 16], found [200, 16]"
+  )
+  #expect(
+    try failure(changing: "num_heads", to: "4")
+      == "model.safetensors: encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight: "
+      + "expected shape [32, 4], found [32, 2]")
+  #expect(
+    try failure(changing: "d_kv", to: "9223372036854775807")
+      == "config.json: d_kv: expected a head size")
+  #expect(
+    try failure(changing: "relative_attention_num_buckets", to: "2").hasPrefix(
+      "config.json: expected at least 4"))
+  #expect(
+    try failure(changing: "d_model", to: "0")
+      == "config.json: d_model: expected a positive whole number, found number(\"0\")")
+}
