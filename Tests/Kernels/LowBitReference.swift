@@ -2,6 +2,7 @@ import CKernels
 import Formats
 import Foundation
 import Tensors
+import Testing
 
 /// SplitMix64: the same numbers in every run.
 struct Generator {
@@ -211,8 +212,19 @@ struct TokenCase {
   }
 }
 
-/// The bit patterns, so that two NaN or a zero of the other sign do not pass for equal.
-func bits(_ values: [Float]) -> [UInt32] { values.map(\.bitPattern) }
+/// Values to compare as one: the report of a difference shows the first few, not a diff of thousands, which takes minutes.
+struct Exact<Element: Equatable>: Equatable, CustomReflectable, CustomTestStringConvertible {
+  let values: [Element]
+
+  init(_ values: [Element]) { self.values = values }
+
+  var customMirror: Mirror { Mirror(self, children: []) }
+
+  var testDescription: String { "\(values.count) values \(values.prefix(8))" }
+}
+
+/// The bit patterns, so that a zero of the other sign does not pass for equal.
+func bits(_ values: [Float]) -> Exact<UInt32> { Exact(values.map(\.bitPattern)) }
 
 /// exp in f64.
 func exponential(_ x: Double) -> Double { Foundation.exp(x) }

@@ -16,7 +16,7 @@ import Testing
   /// Quantizes by search and multiplies by the definition.
   private func expected(
     _ weight: WeightCase, _ x: Matrix, _ activation: ActivationFormat, bias: [Float]
-  ) -> [UInt32] {
+  ) -> Exact<UInt32> {
     let perGroup = activation.granularity == .tokenGroup
     let span = perGroup ? weight.group : weight.inputs
     var tokens = TokenCase(tokens: x.rows, perGroup: perGroup, integers: [], scales: [])

@@ -140,7 +140,7 @@ package struct PackedMatrix: @unchecked Sendable {
   ) -> Matrix {
     precondition(bias == nil || bias?.count == outputs, "\(codes.name): bias of another length")
     let y = Matrix(rows: tokens, columns: outputs)
-    let (wide, tall) = PackedMatrix.blockShape(tokens: tokens, outputs: outputs)
+    let (wide, tall) = PackedMatrix.blockShape(outputs: outputs)
     let across = (outputs + wide - 1) / wide
     let blocks = across * ((tokens + tall - 1) / tall)
     func run(_ bias: UnsafePointer<Float>?) {
@@ -161,7 +161,7 @@ package struct PackedMatrix: @unchecked Sendable {
 
   /// Outputs and tokens of a block: 64 outputs fill the widest panel of the kernels; tokens are split when that leaves few
   /// blocks, but never so far that unpacking a panel costs more than a few percent.
-  static func blockShape(tokens: Int, outputs: Int) -> (outputs: Int, tokens: Int) {
-    (64, outputs >= 1024 ? max(tokens, 1) : 256)
+  private static func blockShape(outputs: Int) -> (outputs: Int, tokens: Int) {
+    (64, outputs >= 1024 ? 1024 : 256)
   }
 }
