@@ -130,7 +130,7 @@ func emptyAndOneColumnLayersAreRounded(method: RoundingMethod) throws {
     try objective([1, 0, .infinity, 1])
   }
   #expect(
-    throws: Failure("f: site", "expected squares on the Gram matrix's diagonal, found -1.0")
+    throws: Failure("f: site", "expected squares on the Gram matrix's diagonal, found -1.0 at 1")
   ) { try objective([1, 0, 0, -1]) }
   #expect(throws: Failure("f: site", "expected a Gram matrix [3][3], found [2][2]")) {
     try objective([1, 0, 0, 1], sum: [0, 0, 0])

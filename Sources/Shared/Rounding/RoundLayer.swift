@@ -93,7 +93,8 @@ package func round(_ problem: LayerProblem, options: RoundingOptions) throws -> 
       .run(from: [nearest, errorFeedback(weight, scales: chosen, factor: made)])
   }
   let residual = levels.residual(from: weight)
-  if losses.isEmpty { losses = [objective.losses(of: residual).reduce(0, +)] }
+  let damped = objective.losses(of: residual).reduce(0, +)
+  if losses.isEmpty { losses = [damped] }
   let power = objective.outputPower(of: weight)
   func relative(_ error: Double) -> Double { power > 0 ? error / power : 0 }
   let report = RoundingReport(
@@ -102,7 +103,7 @@ package func round(_ problem: LayerProblem, options: RoundingOptions) throws -> 
     bitsPerWeight: options.format.bitsPerWeight(
       columns: weight.columns, groupSize: options.groupSize),
     errorBefore: relative(objective.outputError(of: baseline.residual(from: weight))),
-    errorAfter: relative(objective.outputError(of: residual)),
+    errorAfter: relative(objective.outputError(of: residual, damped: damped)),
     changedCodes: levels.differences(
       from: Levels.nearest(weight, scales: levels.scales)),
     losses: losses, isSinglePrecision: factor?.isSinglePrecision,

@@ -49,10 +49,9 @@ package final class SiteObjective: Sendable {
     let mean = sum.map { Double($0) * share }
     let hessian = Matrix(rows: count, columns: count)
     var diagonal = [Double](repeating: 0, count: count)
-    var broken: Int?
     let chunk = 64
-    var sums = [Bool](repeating: true, count: (count + chunk - 1) / chunk)
-    sums.withUnsafeMutableBufferPointer { buffer in
+    var isFinite = [Bool](repeating: true, count: (count + chunk - 1) / chunk)
+    isFinite.withUnsafeMutableBufferPointer { buffer in
       nonisolated(unsafe) let finite = buffer
       mean.withUnsafeBufferPointer { mu in
         nonisolated(unsafe) let mu = mu
@@ -70,14 +69,14 @@ package final class SiteObjective: Sendable {
         }
       }
     }
-    if sums.contains(false) { throw Failure(site, "expected a finite Gram matrix") }
+    if isFinite.contains(false) { throw Failure(site, "expected a finite Gram matrix") }
     for i in 0..<count {
-      if gram.row(i)[i] < 0 { broken = broken ?? i }
+      let square = gram.row(i)[i]
+      guard square >= 0 else {
+        throw Failure(
+          site, "expected squares on the Gram matrix's diagonal, found \(square) at \(i)")
+      }
       diagonal[i] = max(0, Double(hessian.row(i)[i]))
-    }
-    if let broken {
-      throw Failure(
-        site, "expected squares on the Gram matrix's diagonal, found \(gram.row(broken)[broken])")
     }
     let average = count > 0 ? diagonal.reduce(0, +) / Double(count) : 0
     let damping = average > 0 ? options.damping * average : 1
@@ -119,10 +118,13 @@ package final class SiteObjective: Sendable {
     losses(of: residual, gradient: gradient(of: residual))
   }
 
-  /// tr(E C E'), the mean squared output error that `residual` leaves after the bias correction.
+  /// tr(E C E'), the mean squared output error that `residual` leaves after the bias correction, from tr(E H E').
+  func outputError(of residual: Matrix, damped: Double) -> Double {
+    max(0, damped - damping * rowDots(residual, residual).reduce(0, +))
+  }
+
   func outputError(of residual: Matrix) -> Double {
-    let damped = losses(of: residual).reduce(0, +)
-    return max(0, damped - damping * rowDots(residual, residual).reduce(0, +))
+    outputError(of: residual, damped: losses(of: residual).reduce(0, +))
   }
 
   /// tr(W G W') / n, the mean squared output of `weight` before its bias.
