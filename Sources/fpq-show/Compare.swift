@@ -9,11 +9,15 @@ struct Compare: ParsableCommand {
     discussion: """
       Example: fpq-show compare float.png fp4.png --min-psnr 20 --min-ssim 0.8
 
+      Two folders compare their pictures of equal names: a row for each, their means, and (all), the PSNR of the mean squared \
+      difference, which thresholds look at.
+
       PSNR: over all RGB values of 8 bits, in dB, inf for equal pictures. SSIM: Gaussian window of 11 pixels, sigma 1.5, the mean of \
       the three channels. Sharpness: the variance of the 3x3 Laplacian of B's luma over that of A's; below 1, detail was lost.
       """)
 
-  @Argument(help: ArgumentHelp("The reference (- = stdin).", valueName: "A.png"))
+  @Argument(
+    help: ArgumentHelp("The reference (- = stdin), or a folder of them.", valueName: "A.png"))
   var first: String
 
   @Argument(
@@ -34,8 +38,8 @@ struct Compare: ParsableCommand {
   }
 
   func run() throws {
-    let quality = try ImageQuality(Image(png: first), Image(png: second), place: second)
-    try options.print(quality.table)
-    try quality.check(psnr: minPsnr, ssim: minSsim, place: second)
+    let comparison = try ComparePictures(first, second)
+    try options.print(comparison.table)
+    try comparison.check(psnr: minPsnr, ssim: minSsim, place: second)
   }
 }

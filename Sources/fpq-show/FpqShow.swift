@@ -17,5 +17,5 @@ struct FpqShow: Tool {
 
       Exit codes: 0 done, 1 failed, 2 a threshold was missed, 64 wrong arguments.
       """,
-    subcommands: [List.self, Stats.self, Diff.self, Compare.self, Histogram.self])
+    subcommands: [List.self, Stats.self, Diff.self, Compare.self, Histogram.self, Sheet.self])
 }

@@ -59,7 +59,8 @@ struct BadInputTests {
 
   @Test(arguments: stages)
   func `the wrong kind of file`(_ stage: Stage) throws {
-    let png = try here.write("picture.safetensors", [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A, 0, 0])
+    let png = try here.write(
+      "picture.safetensors", [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A, 0, 0])
     let text = try here.write("text.safetensors", "red heart\n".utf8)
     let weights = "\(Fixture.model)/transformer/diffusion_pytorch_model.safetensors"
     let streams = ["stats": fixture.stats, "codes": fixture.codes, "packed": fixture.packed]
@@ -74,7 +75,8 @@ struct BadInputTests {
   @Test func `another model's statistics`() throws {
     let other = try copyOfModel { bytes in bytes[bytes.count - 1] ^= 1 }
     for (tool, input) in [("fpq-round", fixture.stats), ("fpq-pack", fixture.codes)] {
-      let result = try Shell.run(tool, ["-m", other, "-i", input, "-o", here.file("out.safetensors")])
+      let result = try Shell.run(
+        tool, ["-m", other, "-i", input, "-o", here.file("out.safetensors")])
       #expect(isOneLine(result, from: tool, saying: input, "another model"), "\(result.error)")
     }
   }

@@ -17,7 +17,8 @@ struct OutputTests {
     [
       (
         "fpq-stats",
-        ["-m", Fixture.model, "-f", fixture.prompts, "--limit", "1", "-o", output] + Fixture.sampling
+        ["-m", Fixture.model, "-f", fixture.prompts, "--limit", "1", "-o", output]
+          + Fixture.sampling
       ),
       ("fpq-round", ["-i", fixture.stats, "-o", output]),
       ("fpq-pack", ["-i", fixture.codes, "-o", output]),
@@ -98,7 +99,8 @@ struct OutputTests {
   @Test func `a reader that goes away ends the writer quietly`() throws {
     for (tool, arguments) in commands("-") {
       let words = arguments.map { "'\($0)'" }.joined(separator: " ")
-      let result = try Shell.script("\(tool) \(words) 2>error | head -c 10 >/dev/null; cat error", in: here.path)
+      let result = try Shell.script(
+        "\(tool) \(words) 2>error | head -c 10 >/dev/null; cat error", in: here.path)
       // fpq-pack says what it packed; nothing else has anything to say.
       #expect(tool == "fpq-pack" || result.output.isEmpty, "\(tool): \(result.text)")
       #expect(!result.text.contains("expected") && !result.text.contains("cannot"))
@@ -110,7 +112,8 @@ struct OutputTests {
       let words = arguments.map { "'\($0)'" }.joined(separator: " ")
       // `script` gives the command a terminal; what the tool says comes back with carriage returns.
       let result = try Shell.script("script -qec \"\(tool) \(words)\" /dev/null </dev/null")
-      #expect(result.text.contains("\(tool): <stdout>: expected a file or a pipe"), "\(result.text)")
+      #expect(
+        result.text.contains("\(tool): <stdout>: expected a file or a pipe"), "\(result.text)")
       #expect(result.status == 1)
     }
   }

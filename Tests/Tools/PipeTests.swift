@@ -29,7 +29,8 @@ struct PipeTests {
       // The model's name stands in the picture's text, so compare what is drawn.
       try here.write("\(index).png", png)
     }
-    let compared = try Shell.run("fpq-show", ["compare", pixels[0], pixels[1], "--min-psnr", "200"])
+    let compared = try Shell.run(
+      "fpq-show", ["compare", pixels[0], pixels[1], "--min-psnr", "200"])
     #expect(compared.status == 0, "\(compared.text)")
   }
 

@@ -66,7 +66,8 @@ final class PackedFolder {
       atPath: "\(original)/\(name)", isDirectory: &isFolder)
     guard exists, isFolder.boolValue else { return try copy(name, from: original) }
     try makeFolder("\(temporary)/\(name)")
-    for child in try FileManager.default.contentsOfDirectory(atPath: "\(original)/\(name)").sorted() {
+    for child in try FileManager.default.contentsOfDirectory(atPath: "\(original)/\(name)").sorted()
+    {
       try copyTree("\(name)/\(child)", from: original)
     }
   }

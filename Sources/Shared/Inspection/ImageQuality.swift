@@ -48,6 +48,16 @@ package struct ImageQuality {
     return table
   }
 
+  /// All of `pictures` together: the PSNR of the mean squared difference over all values, which the worst ones dominate; the means
+  /// of SSIM and sharpness; the largest difference.
+  package init(all pictures: [ImageQuality]) {
+    let count = Double(pictures.count)
+    psnr = -10 * log10(pictures.map { pow(10, -$0.psnr / 10) }.reduce(0, +) / count)
+    ssim = pictures.map(\.ssim).reduce(0, +) / count
+    sharpness = pictures.map(\.sharpness).reduce(0, +) / count
+    largest = pictures.map(\.largest).max() ?? 0
+  }
+
   /// - Throws: `ThresholdMissed` for the first value below what is asked for.
   package func check(psnr: Double?, ssim: Double?, place: String) throws {
     if let psnr, !(self.psnr >= psnr) {
