@@ -3,7 +3,7 @@ import Platform
 import Synchronization
 
 /// The weights of one model part in the published layouts: a folder with one safetensors file, or with an index of shards.
-package final class Checkpoint: TensorSource {
+package final class Checkpoint: TensorSource, Sendable {
   package let path: String
   package let names: [String]
   package let metadata: [String: String]
