@@ -41,6 +41,9 @@ struct FpqStats: Tool {
   @Flag(help: "Keep OUTPUT.resume up to date while running, and continue from it after a kill.")
   var resume = false
 
+  @Option(help: "Prompts between two writes of OUTPUT.resume.")
+  var resumeInterval = 4
+
   @Option(parsing: .upToNextOption, help: "Add up these statistics files instead of sampling.")
   var merge: [String] = []
 
@@ -55,8 +58,9 @@ struct FpqStats: Tool {
     } else if model != nil || promptFile != nil {
       throw ValidationError("--merge takes no --model and no --prompt-file")
     }
-    guard skip >= 0, (limit ?? 1) > 0, tokensPerSample > 0 else {
-      throw ValidationError("--skip, --limit and --tokens-per-sample must be positive")
+    guard skip >= 0, (limit ?? 1) > 0, tokensPerSample > 0, resumeInterval > 0 else {
+      throw ValidationError(
+        "--skip, --limit, --tokens-per-sample and --resume-interval must be positive")
     }
     if resume, output == "-" { throw ValidationError("--resume needs --output") }
   }
@@ -75,6 +79,7 @@ struct FpqStats: Tool {
     stage.limit = limit
     stage.output = output
     stage.resumes = resume
+    stage.resumeInterval = resumeInterval
     stage.isVerbose = running.verbose
     try stage.run()
   }

@@ -84,8 +84,8 @@ struct OutputTests {
   @Test(arguments: ["INT", "TERM"])
   func `an interrupt leaves nothing behind`(_ signal: String) throws {
     for (tool, arguments) in [
-      ("dit-run", ["-p", "owl", "--steps", "1000", "-o", "out.png"]),
-      ("fpq-stats", ["-f", fixture.prompts, "--steps", "1000", "-o", "out.safetensors"]),
+      ("dit-run", ["-p", "owl", "--steps", "900", "-o", "out.png"]),
+      ("fpq-stats", ["-f", fixture.prompts, "--steps", "900", "-o", "out.safetensors"]),
     ] {
       let command = "exec timeout -s \(signal) 0.7 \(tool) -m '\(Fixture.model)' "
       let result = try Shell.script(

@@ -14,6 +14,7 @@ extension Tool {
     Console.toolName = _commandName
     Interrupt.install()
     do {
+      try requireUTF8Arguments()
       var command = try parseAsRoot()
       try command.run()
     } catch let failure as Failure {
@@ -29,6 +30,17 @@ extension Tool {
         exit(withError: ExitCode.failure)
       }
       exit(withError: error)
+    }
+  }
+
+  /// Swift repairs arguments that are no UTF-8 without a word; a prompt or a file name would quietly be another.
+  private static func requireUTF8Arguments() throws {
+    for number in 1..<max(1, Int(CommandLine.argc)) {
+      guard let argument = CommandLine.unsafeArgv[number] else { continue }
+      let bytes = UnsafeRawBufferPointer(start: argument, count: strlen(argument))
+      guard String(validating: bytes, as: UTF8.self) != nil else {
+        throw Failure("argument \(number)", "expected UTF-8 text")
+      }
     }
   }
 }

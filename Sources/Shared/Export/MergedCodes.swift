@@ -24,7 +24,7 @@ struct MergedCodes {
       guard shard.planned == first.planned, shard.metadata.history == first.metadata.history else {
         throw Failure(shard.path, "expected the same settings as \(first.path), found others")
       }
-      for (layer, entry) in shard.layers.entries {
+      for (layer, entry) in shard.layers.entries.sorted(by: { $0.key < $1.key }) {
         if let other = home[layer] {
           throw Failure(shard.path, "layer \(layer) is in \(other.path) too")
         }
