@@ -79,6 +79,7 @@ package struct CollectStatistics {
         latents: pipeline.initialLatents(generator), prompt: text, negative: negative,
         generator: generator, observer: collector
       ) { collector.step = $0 }
+      collector.finishPrompt()
       guard collector.sites.values.allSatisfy(\.isFinite) else {
         throw source.weights.notFinite("activations for \(prompt)")
       }

@@ -24,6 +24,9 @@ package final class SiteStatistics {
   package private(set) var stepAbsmax: [Float]
   /// Tokens that entered the sums.
   package private(set) var count: Int
+  /// Rows that have not entered the sums yet, [rows][K], and their steps.
+  private var pending: [Float] = []
+  private var pendingSteps: [Int?] = []
 
   package init(site: String, layers: [String], channels: Int) {
     self.site = site
@@ -51,34 +54,66 @@ package final class SiteStatistics {
   }
 
   /// Adds the rows `selected` of `input` [rows][K], seen at sampler step `step` of `steps` (nil: once per prompt).
+  ///
+  /// Rows are gathered and enter the sums some hundred at a time; call `flush` at the end of each prompt.
   package func add(_ input: Matrix, selected: [Int], step: Int?, steps: Int) {
-    let tokens = selected.count
+    if step != nil, stepAbsmax.isEmpty { stepAbsmax = Array(repeating: 0, count: steps) }
+    for row in selected {
+      pending.append(contentsOf: UnsafeBufferPointer(start: input.row(row), count: channels))
+      pendingSteps.append(step)
+    }
+    if pendingSteps.count >= 512 { flush() }
+  }
+
+  /// Lets the gathered rows enter the sums.
+  package func flush() {
+    let tokens = pendingSteps.count
     guard tokens > 0 else { return }
     // [K][tokens], so that both sides of the product are read along tokens.
     let transposed = Matrix(rows: channels, columns: tokens)
-    for (t, row) in selected.enumerated() {
-      let source = input.row(row)
-      for k in 0..<channels { transposed.pointer[k * tokens + t] = source[k] }
+    let chunk = 64
+    var chunkSums = [Double](repeating: 0, count: channels)
+    var chunkTops = [Float](repeating: 0, count: channels)
+    // The largest value of each step within each chunk of channels.
+    let width = max(1, stepAbsmax.count)
+    var stepTops = [Float](repeating: 0, count: (channels + chunk - 1) / chunk * width)
+    pending.withUnsafeBufferPointer { rows in
+      chunkSums.withUnsafeMutableBufferPointer { sums in
+        chunkTops.withUnsafeMutableBufferPointer { tops in
+          stepTops.withUnsafeMutableBufferPointer { stepTops in
+            Parallel.chunks(of: channels, size: chunk) { range in
+              // Along the channels of a token: reads are contiguous, and the writes' lines stay in the cache.
+              for t in 0..<tokens {
+                var top: Float = 0
+                for k in range {
+                  let value = rows[t * channels + k]
+                  transposed.pointer[k * tokens + t] = value
+                  sums[k] += Double(value)
+                  let magnitude = abs(value)
+                  if magnitude > tops[k] { tops[k] = magnitude }
+                  if magnitude > top { top = magnitude }
+                }
+                if let step = pendingSteps[t] {
+                  let place = range.lowerBound / chunk * width + step
+                  stepTops[place] = max(stepTops[place], top)
+                }
+              }
+            }
+          }
+        }
+      }
+    }
+    for k in 0..<channels {
+      sum[k] += Self.quantized(chunkSums[k])
+      absmax[k] = max(absmax[k], chunkTops[k])
+    }
+    for (place, top) in stepTops.enumerated() where !stepAbsmax.isEmpty {
+      stepAbsmax[place % width] = max(stepAbsmax[place % width], top)
     }
     addMoments(transposed)
-    var largest: Float = 0
-    for k in 0..<channels {
-      let row = UnsafeBufferPointer(start: transposed.row(k), count: tokens)
-      var total = 0.0
-      var top: Float = 0
-      for value in row {
-        total += Double(value)
-        top = max(top, abs(value))
-      }
-      sum[k] += Self.quantized(total)
-      absmax[k] = max(absmax[k], top)
-      largest = max(largest, top)
-    }
-    if let step {
-      if stepAbsmax.isEmpty { stepAbsmax = Array(repeating: 0, count: steps) }
-      stepAbsmax[step] = max(stepAbsmax[step], largest)
-    }
     count += tokens
+    pending.removeAll(keepingCapacity: true)
+    pendingSteps.removeAll(keepingCapacity: true)
   }
 
   /// Adds x x^T of the columns of `transposed` [K][tokens] to the upper triangle, in fixed blocks of rows.

@@ -30,6 +30,9 @@ final class StatisticsCollector: LayerObserver {
 
   func observe(module: String, output: Matrix) {}
 
+  /// Lets all that was seen of this prompt enter the sums.
+  func finishPrompt() { sites.values.forEach { $0.flush() } }
+
   /// The rows that enter: of each sample a fixed pseudo-random subset of at most `tokensPerSample` valid rows, ascending.
   private func selectedRows(of rows: Int, valid: [Bool]?) -> [Int] {
     let perSample = rows / batch
