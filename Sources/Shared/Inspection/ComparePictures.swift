@@ -14,7 +14,9 @@ package struct ComparePictures {
     }
   }
 
-  /// One row for a pair of files. For folders a row for each picture, then `(mean)` with the means of the rows, and
+  /// The rows to print: one for a pair of files.
+  ///
+  /// For folders a row for each picture, then `(mean)` with the means of the rows, and
   /// `(all)` with the PSNR of the mean squared difference over all pictures, which the worst ones dominate.
   package var table: Table {
     if qualities.count == 1 { return qualities[0].table }

@@ -88,6 +88,7 @@ extension Linear {
   ///   - site: the shared input's name for the observer.
   ///   - valid: which rows of `x` are no padding; nil when all count.
   ///   - observer: sees `x` before it is multiplied.
+  /// - Returns: [tokens][outputs] for each layer.
   package static func project(
     _ layers: [Linear], _ x: Matrix, site: String, valid: [Bool]? = nil,
     observer: (any LayerObserver)?

@@ -3,7 +3,9 @@ import Kernels
 import Platform
 import Tensors
 
-/// The tensors and metadata of a packed transformer: for each quantized layer `L` the nibbles `L.weight` U8 [N][ceil(K/2)]
+/// The tensors and metadata of a packed transformer.
+///
+/// For each quantized layer `L` the nibbles `L.weight` U8 [N][ceil(K/2)]
 /// (low nibble = even k), `L.scales` F16 [N][groups] and, for asymmetric formats, `L.zeros` U8 [N][groups]; everything else as in
 /// the float model, in 16 bits. Formats by layer under `fpq.layers`, the activation format under `fpq.activations`.
 package struct PackedLayout: Sendable {

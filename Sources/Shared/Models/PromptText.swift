@@ -23,7 +23,7 @@ private func isFinalSigma(_ scalars: [Unicode.Scalar], _ index: Int) -> Bool {
   return isCased(scalars[..<index].reversed()) && !isCased(scalars[(index + 1)...])
 }
 
-/// Python's `str.isspace`: Unicode white space and the four separators U+001C ... U+001F.
+/// Python's `str.isspace`: Unicode white space and the four separators from U+001C to U+001F.
 private func isSpace(_ scalar: Unicode.Scalar) -> Bool {
   scalar.properties.isWhitespace || ("\u{1C}"..."\u{1F}").contains(scalar)
 }

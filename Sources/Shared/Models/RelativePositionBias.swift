@@ -20,7 +20,9 @@ package struct RelativePositionBias {
     weight = try source.tensor("\(name).weight", shape: [buckets, heads]).floats()
   }
 
-  /// The bias of every distance -(length - 1) ... length - 1: [heads][2 * length - 1]. The `length` floats from
+  /// The bias of every distance from -(length - 1) to length - 1, as [heads][2 * length - 1].
+  ///
+  /// The `length` floats from
   /// `length - 1 - query` on are those of one query's keys.
   package func table(length: Int) -> Matrix {
     let table = Matrix(rows: heads, columns: 2 * length - 1)

@@ -1,7 +1,9 @@
 import Foundation
 import Platform
 
-/// Reads prompts, one a line, from `path` (`-`: stdin). Blank lines are skipped and not counted.
+/// Reads prompts, one a line, from `path` (`-`: stdin).
+///
+/// Blank lines are skipped and not counted.
 ///
 /// - Throws: `Failure` for a missing file, text that is not UTF-8 (naming the line), or no prompts at all.
 package func readPrompts(_ path: String) throws -> [String] {

@@ -38,6 +38,7 @@ package final class TextToImage {
   ///   - source: where the transformer comes from.
   ///   - activations: what a packed transformer runs with.
   ///   - options: how pictures are sampled.
+  /// - Throws: `Failure` for a part that is missing or damaged, or a size that does not fit.
   package init(
     _ source: TransformerSource, activations: ActivationOverride = .asPacked,
     options: SamplingOptions
@@ -94,6 +95,7 @@ package final class TextToImage {
   ///   - observer: sees the inputs of the layers; the graph does no extra work without one.
   ///   - willStart: called before every step with its number, and with nil before the text is prepared.
   /// - Returns: the final latents, shaped as `latents`.
+  /// - Throws: `Failure` naming the tensor when they are not finite.
   package func denoise(
     latents: [Float], prompt: PromptStates, negative: PromptStates, generator: TorchGenerator,
     observer: (any LayerObserver)? = nil, willStart: (_ step: Int?) -> Void = { _ in }

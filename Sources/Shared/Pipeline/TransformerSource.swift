@@ -17,6 +17,7 @@ package struct TransformerSource {
   /// - Parameters:
   ///   - path: the folder or file.
   ///   - base: the folder of the other parts when `path` is a packed file; default: where it was packed from.
+  /// - Throws: `Failure` for a folder or file that is no model.
   package init(_ path: String, base: String? = nil) throws {
     if path == "-" || path.hasSuffix(".safetensors") {
       let file = try SafetensorsFile(path)

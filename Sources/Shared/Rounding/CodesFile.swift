@@ -82,6 +82,7 @@ package final class CodesFile {
   ///   - history: one line a stage so far.
   ///   - model: the metadata of the statistics, for the model's name and digest.
   ///   - output: where to.
+  /// - Throws: `Failure` when it cannot be written.
   static func write(
     _ layers: [String: RoundedLayer], planned: [String], history: [String], model: StreamMetadata,
     to output: OutputFile

@@ -2,7 +2,7 @@ import Foundation
 import Platform
 import Tensors
 
-/// DDIM (arXiv 2010.02502, eq. 12), with `eta` times DDPM's noise (diffusers `DDIMScheduler`).
+/// DDIM (arXiv 2010.02502, equation 12), with `eta` times DDPM's noise (diffusers `DDIMScheduler`).
 final class DDIM: Scheduler {
   let timesteps: [Float]
   let initNoiseSigma: Float = 1

@@ -2,7 +2,7 @@ import Foundation
 import Platform
 import Tensors
 
-/// Ancestral sampling (arXiv 2006.11239, eq. 7), on a subset of the training steps (diffusers `DDPMScheduler`).
+/// Ancestral sampling (arXiv 2006.11239, equation 7), on a subset of the training steps (diffusers `DDPMScheduler`).
 ///
 /// Noise is drawn at every step whose timestep is above 0, as the original does. *Limitations:* no learned variance, no
 /// `fixed_large_log`.

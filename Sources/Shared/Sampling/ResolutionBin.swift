@@ -17,7 +17,11 @@ package struct ResolutionBin: Equatable, Sendable {
 
   /// The bin with the aspect ratio nearest to `height` / `width`.
   ///
-  /// - Parameter sampleSize: the model's `sample_size` in latent pixels: 32, 64, 128 or 256.
+  /// - Parameters:
+  ///   - height: asked for, in pixels.
+  ///   - width: asked for, in pixels.
+  ///   - sampleSize: the model's `sample_size` in latent pixels: 32, 64, 128 or 256.
+  /// - Returns: the size to sample.
   /// - Throws: `Failure` for a sample size without a table, or a size that is not positive.
   package static func nearest(height: Int, width: Int, sampleSize: Int) throws -> ResolutionBin {
     guard height > 0, width > 0 else {

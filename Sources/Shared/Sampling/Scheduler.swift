@@ -13,7 +13,12 @@ package protocol Scheduler: AnyObject {
   func scaleInput(_ latents: Matrix, index: Int) -> Matrix
   /// The latents after step `index`.
   ///
-  /// - Parameter generators: one for all samples, or one for each; only some schedulers draw from them.
+  /// - Parameters:
+  ///   - modelOutput: what the model predicted, as the latents.
+  ///   - index: the step.
+  ///   - latents: before the step.
+  ///   - generators: one for all samples, or one for each; only some schedulers draw from them.
+  /// - Returns: the latents of the next step.
   func step(
     _ modelOutput: Matrix, index: Int, latents: Matrix, generators: [TorchGenerator]
   ) -> Matrix
@@ -48,6 +53,7 @@ package enum SchedulerName: String, CaseIterable, Sendable {
 ///     `from_config` of diffusers, latents are then clipped only if the file says so, not by the class's default.
 ///   - steps: how many steps, 1 ... 1000 and at most the training steps.
 ///   - eta: how much of DDPM's noise DDIM adds (0: none).
+/// - Returns: the scheduler, ready for step 0.
 /// - Throws: `Failure` naming an option that is not computed here, or the number of steps.
 package func makeScheduler(
   config: ModelConfig, override name: String? = nil, steps: Int, eta: Float = 0

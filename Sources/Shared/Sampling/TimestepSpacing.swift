@@ -57,7 +57,7 @@ enum TimestepSpacing: String {
   }
 }
 
-/// The noise levels of Karras et al. (arXiv 2206.00364, eq. 5, rho 7), from `highest` down to `lowest`.
+/// The noise levels of Karras and others (arXiv 2206.00364, equation 5, rho 7), from `highest` down to `lowest`.
 func karrasSigmas(highest: Double, lowest: Double, steps: Int) -> [Double] {
   let (top, bottom) = (pow(highest, 1 / 7), pow(lowest, 1 / 7))
   let step = steps > 1 ? 1 / Double(steps - 1) : 0
