@@ -31,7 +31,7 @@ struct FpqRound: Tool {
   var model: String?
 
   @Option(help: "nearest, gptq, adaround or descent.")
-  var method = RoundingMethod.gptq
+  var method = RoundingMethod.descent
 
   @Option(
     help: "balanced (blocks only), fp4dit-alpha or fp4dit-sigma (every layer, as in the paper).")

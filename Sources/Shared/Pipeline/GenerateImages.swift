@@ -43,6 +43,7 @@ package struct GenerateImages {
     }
     let names = try OutputName(output, pictures: pictures.count)
     let source = try TransformerSource(model, base: base)
+    let began = Date()
     let pipeline = try TextToImage(source, activations: activations, options: sampling)
     let given = try latentsPath.map { try initialLatents($0, shape: pipeline.latentShape) }
     if let given, given.count != pictures.count {
@@ -89,7 +90,11 @@ package struct GenerateImages {
     if let savedLatentsPath {
       try writeLatents(initial, final, shape: pipeline.latentShape, to: savedLatentsPath)
     }
-    if isVerbose { Console.say("peak memory \(Memory.peakMegabytes) MB") }
+    if isVerbose {
+      let seconds = String(format: "%.1f", Date().timeIntervalSince(began))
+      Console.say(
+        "\(pictures.count) pictures, \(seconds) s, peak memory \(Memory.peakMegabytes) MB")
+    }
   }
 
   /// The settings of one picture, in the text form of AUTOMATIC1111's web UI, which picture tools read.
