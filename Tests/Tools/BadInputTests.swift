@@ -37,6 +37,24 @@ struct BadInputTests {
     #expect(try here.contents.isEmpty)
   }
 
+  @Test func `a missing model folder, prompt file or part of a model`() throws {
+    let none = here.file("none")
+    let out = here.file("out")
+    let broken = here.file("model")
+    try FileManager.default.copyItem(atPath: Fixture.model, toPath: broken)
+    try FileManager.default.removeItem(atPath: "\(broken)/vae/config.json")
+    for (model, prompts, named) in [
+      (none, fixture.prompts, none), (Fixture.model, none, none),
+      (broken, fixture.prompts, "vae/config.json"),
+    ] {
+      let stats = try Shell.run("fpq-stats", ["-m", model, "-f", prompts, "-o", out])
+      #expect(isOneLine(stats, from: "fpq-stats", saying: named), "\(stats.error)")
+      let run = try Shell.run("dit-run", ["-m", model, "-f", prompts, "-o", "\(out)%d.png"])
+      #expect(isOneLine(run, from: "dit-run", saying: named), "\(run.error)")
+    }
+    #expect(try here.contents == ["model"])
+  }
+
   @Test(arguments: stages)
   func `an empty file`(_ stage: Stage) throws {
     let path = try here.write("empty.safetensors", [])

@@ -118,6 +118,17 @@ struct OutputTests {
     }
   }
 
+  @Test func `progress is drawn on a terminal only, with rate and time left`() throws {
+    // Long enough to pass the first second, in which nothing is drawn.
+    let command =
+      "dit-run -m '\(Fixture.model)' -p owl --steps 400 -o '\(here.file("owl.png"))'"
+    let quiet = try Shell.script(command)
+    #expect(quiet.status == 0 && quiet.output.isEmpty && quiet.error.isEmpty, "\(quiet.error)")
+    let drawn = try Shell.script("script -qec \"\(command)\" /dev/null </dev/null")
+    #expect(drawn.status == 0)
+    #expect(drawn.text.contains(#/dit-run: sampling .*/400.* steps/s.* left/#), "\(drawn.text)")
+  }
+
   @Test func `usage errors exit 64 and help goes to stdout`() throws {
     for tool in ["fpq-stats", "fpq-round", "fpq-pack", "dit-run", "fpq-show"] {
       let wrong = try Shell.run(tool, ["--no-such-option"])

@@ -73,8 +73,9 @@ extension Table.Cell {
     }
   }
 
-  /// For people: five significant digits.
+  /// For people: five significant digits, and no more of a long text than fits on some lines.
   fileprivate var short: String {
+    if case .text = self, exact.count > 240 { return "\(exact.prefix(239))…" }
     if case .number(let value) = self, value.isFinite { return String(format: "%.5g", value) }
     return self == .none ? "-" : exact
   }

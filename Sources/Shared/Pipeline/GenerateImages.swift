@@ -93,7 +93,7 @@ package struct GenerateImages {
     if isVerbose {
       let seconds = String(format: "%.1f", Date().timeIntervalSince(began))
       Console.say(
-        "\(pictures.count) pictures, \(seconds) s, peak memory \(Memory.peakMegabytes) MB")
+        "pictures: \(pictures.count), \(seconds) s, peak memory \(Memory.peakMegabytes) MB")
     }
   }
 
