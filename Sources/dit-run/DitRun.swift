@@ -45,6 +45,9 @@ struct DitRun: Tool {
     help: "Activation format of a packed model instead of its own: e2m3, int8:token, none (W4A16).")
   var activations: String?
 
+  @Flag(help: "Decode in overlapping tiles: less memory, a slightly different picture.")
+  var vaeTiling = false
+
   @Option(help: "Safetensors file with the initial_latents to start from, standard normal.")
   var latents: String?
 
@@ -80,6 +83,7 @@ struct DitRun: Tool {
     stage.base = base
     stage.prompts = try promptFile.map(readPrompts) ?? [prompt ?? ""]
     stage.sampling = sampling.options
+    stage.sampling.tilesDecoding = vaeTiling
     stage.seed = sampling.seed
     stage.batchCount = batchCount
     stage.output = output

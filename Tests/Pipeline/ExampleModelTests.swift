@@ -32,7 +32,7 @@ struct ExampleModelTests {
         error += Double(a - b) * Double(a - b)
         power += Double(b) * Double(b)
       }
-      let picture = pipeline.decode(latents).pixels
+      let picture = try pipeline.decode(latents).pixels
       for (a, b) in zip(picture, images[(number * picture.count)...]) {
         pixels += 1
         if abs(Int(a) - Int(b)) > 1 { beyondOneLevel += 1 }

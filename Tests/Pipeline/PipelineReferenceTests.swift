@@ -50,7 +50,7 @@ struct PipelineReferenceTests {
     let all = try golden.tensor("latents").floats()
     #expect(largestDifference(latents, Array(all.suffix(latents.count))) <= tolerance)
 
-    let image = pipeline.decode(latents)
+    let image = try pipeline.decode(latents)
     let expected = try golden.tensor("image_u8")
     #expect([1, image.height, image.width, 3] == expected.shape)
     let differences = zip(image.pixels, expected.bytes).map { abs(Int($0) - Int($1)) }

@@ -17,6 +17,8 @@ package struct SamplingOptions: Sendable {
   package var scheduler: String?
   /// Sample at the nearest size the model was trained on, then resize and crop.
   package var usesResolutionBinning = true
+  /// Decode in overlapping tiles: less memory, a slightly different picture (diffusers' VAE tiling).
+  package var tilesDecoding = false
 
   package init() {}
 }
@@ -156,9 +158,12 @@ package final class TextToImage {
   }
 
   /// Decodes latents [channels][height][width] to a picture of the size asked for.
-  package func decode(_ latents: [Float]) -> Image {
+  package func decode(_ latents: [Float]) throws -> Image {
     let shape = latentShape
-    var pixels = autoencoder.decode(latents, batch: 1, height: shape[1], width: shape[2])
+    var pixels =
+      options.tilesDecoding
+      ? try autoencoder.decodeTiled(latents, height: shape[1], width: shape[2])
+      : autoencoder.decode(latents, batch: 1, height: shape[1], width: shape[2])
     pixels = resizedAndCropped(
       pixels, height: sampled.height, width: sampled.width, to: requested)
     let plane = requested.width * requested.height

@@ -81,5 +81,4 @@ package enum Console {
   }
 
   package static var errorIsTerminal: Bool { isatty(STDERR_FILENO) == 1 }
-  package static var outputIsTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
 }

@@ -5,15 +5,9 @@ extension Tensor {
   ///
   /// - Throws: `Failure` for an element type that has no such reading.
   package func doubles() throws -> [Double] {
-    let source = bytes
-    switch dtype {
-    case .f64:
-      return (0..<count).map { source.loadUnaligned(fromByteOffset: $0 * 8, as: Double.self) }
-    case .i64:
-      return (0..<count).map {
-        Double(source.loadUnaligned(fromByteOffset: $0 * 8, as: Int64.self))
-      }
-    default: return try floats().map(Double.init)
+    try [Double](unsafeUninitializedCapacity: count) { buffer, initialized in
+      if let base = buffer.baseAddress { try copyDoubles(0..<count, to: base) }
+      initialized = count
     }
   }
 }
