@@ -7,16 +7,10 @@ import Platform
 ///
 /// - Throws: `Failure` for a missing file, text that is not UTF-8 (naming the line), or no prompts at all.
 package func readPrompts(_ path: String) throws -> [String] {
-  let place = path == "-" ? "<stdin>" : path
-  let data: Data
-  if path == "-" {
-    data = FileHandle.standardInput.readDataToEndOfFile()
-  } else {
-    guard let contents = FileManager.default.contents(atPath: path) else {
-      throw Failure(place, "expected a file of prompts, found none")
-    }
-    data = contents
-  }
+  let file = try InputFile(path, kind: "a file of prompts")
+  defer { file.finish() }
+  let place = file.place
+  let data = try file.read(atMost: 1 << 26)
   var prompts: [String] = []
   for (number, line) in data.split(separator: 0x0A, omittingEmptySubsequences: false).enumerated() {
     guard let text = String(validating: line, as: UTF8.self), !text.contains("\0") else {
