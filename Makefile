@@ -33,4 +33,4 @@ dependencies:
 	  $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq --no-install-recommends $$missing; }
 
 clean:
-	rm -rf .build demo
+	rm -rf .build demo evaluation
