@@ -25,7 +25,8 @@ package struct PackModel {
     _ = try ActivationFormat.parse(activations)
     let shards = try inputs.map { try CodesFile($0) }
     let codes = try MergedCodes(shards)
-    let source = try TransformerSource(model ?? codes.metadata.model)
+    let source = try TransformerSource(
+      model ?? codes.metadata.model(in: codes.path, option: "--model"))
     let sha256 = try SHA256.hex(of: source.weights)
     guard sha256 == codes.metadata.modelSHA256 else {
       throw Failure(codes.path, "expected codes of \(source.folder.path), found another model's")

@@ -22,7 +22,7 @@ package struct TransformerSource {
     if path == "-" || path.hasSuffix(".safetensors") {
       let file = try SafetensorsFile(path)
       let metadata = try StreamMetadata(of: file, expected: .packed)
-      folder = try ModelFolder(base ?? metadata.model)
+      folder = try ModelFolder(base ?? metadata.model(in: file.path, option: "--base"))
       weights = file
       config = try ModelConfig(
         text: metadata.setting("config", in: file.path), path: "\(file.path): fpq.config")

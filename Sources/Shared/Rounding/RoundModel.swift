@@ -84,7 +84,8 @@ package struct RoundModel {
 
   /// The float weights that the statistics were taken of.
   private func modelWeights(for files: [StatisticsFile]) throws -> any TensorSource {
-    let source = try TransformerSource(model ?? files[0].metadata.model)
+    let source = try TransformerSource(
+      model ?? files[0].metadata.model(in: files[0].path, option: "--model"))
     let sha256 = try SHA256.hex(of: source.weights)
     for file in files where file.metadata.modelSHA256 != sha256 {
       throw Failure(

@@ -1,3 +1,4 @@
+import Foundation
 import Platform
 
 /// What flows between two tools, as `fpq.kind` in the metadata of the safetensors stream says.
@@ -82,6 +83,17 @@ package struct StreamMetadata: Sendable {
   /// The kind of stream `source` is; nil for any other file.
   package static func kind(of source: any TensorSource) -> StreamKind? {
     source.metadata["fpq.kind"].flatMap(StreamKind.init)
+  }
+
+  /// The model folder, when it can be found from here; `option` is how the user names it otherwise.
+  ///
+  /// - Throws: `Failure` naming the stream `place` when the folder is not there.
+  package func model(in place: String, option: String) throws -> String {
+    guard FileManager.default.fileExists(atPath: model) else {
+      throw Failure(
+        place, "expected its model folder at \(model), found none; name it with \(option)")
+    }
+    return model
   }
 
   /// The value under `key`.
