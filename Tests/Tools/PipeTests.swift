@@ -96,6 +96,20 @@ struct PipeTests {
     #expect(!FileManager.default.fileExists(atPath: here.file("stats.resume")))
   }
 
+  @Test(arguments: [("e1m2", "4.125"), ("e3m0", "4.125"), ("int4", "4.156")])
+  func `every weight format packs, verifies and runs at its bits`(_ format: String, bits: String)
+    throws
+  {
+    let result = try Shell.script(
+      """
+      fpq-round -i '\(fixture.stats)' --format 'transformer_blocks.*=\(format)' --method nearest -o codes &&
+      fpq-pack -i codes -o packed.safetensors --verify &&
+      dit-run -m packed.safetensors -p owl --steps 2 -o owl.png
+      """, in: here.path)
+    #expect(result.status == 0 && result.error.contains("\(bits) bits a weight"), "\(result.error)")
+    #expect(try contents(here.file("owl.png")).starts(with: [0x89, 0x50]))
+  }
+
   @Test func `shards of layers pack to the bytes of one run`() throws {
     let result = try Shell.script(
       """

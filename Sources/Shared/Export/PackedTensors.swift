@@ -70,7 +70,7 @@ struct PackedTensors {
     self.floatBytes = floatBytes
   }
 
-  /// `L.weight` [N][ceil(K/2)], `L.scales` and `L.zeros`.
+  /// `L.weight` [N][ceil(K/2)], `L.scales` and, two a byte as the codes, `L.zeros`.
   private static func entries(
     of layer: CodesFile.Layer, layer name: String
   ) -> [SafetensorsWriter.Entry] {
@@ -81,7 +81,14 @@ struct PackedTensors {
       try PackedCodes.packNibbles(Array(layer.codes.bytes), rows: outputs, columns: inputs)
         .withUnsafeBytes(sink)
     }
-    return [weight, .init(layer.scales)] + (layer.zeros.map { [.init($0)] } ?? [])
+    guard let zeros = layer.zeros else { return [weight, .init(layer.scales)] }
+    let packedZeros = SafetensorsWriter.Entry(
+      name: "\(name).zeros", dtype: .u8, shape: [outputs, (layer.groups + 1) / 2]
+    ) { sink in
+      try PackedCodes.packNibbles(Array(zeros.bytes), rows: outputs, columns: layer.groups)
+        .withUnsafeBytes(sink)
+    }
+    return [weight, .init(layer.scales), packedZeros]
   }
 
   /// `values` as F16, or as BF16 when the model uses it or they are too large for F16.
