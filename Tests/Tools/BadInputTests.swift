@@ -99,6 +99,35 @@ struct BadInputTests {
     }
   }
 
+  @Test func `hostile numbers in the metadata and in counts`() throws {
+    let out = here.file("out")
+    for (tool, input, arguments) in [
+      ("fpq-pack", fixture.codes, ["-o", out, "-i"]),
+      ("dit-run", fixture.packed, ["-p", "owl", "-o", out, "-m"]),
+    ] {
+      let good = try SafetensorsFile(input)
+      for size in ["9223372036854775807", "0", "-1", "\"x\"", "1e3"] {
+        var metadata = good.metadata
+        metadata["fpq.layers"] = metadata["fpq.layers"]?.replacing(
+          "\"group_size\":128", with: "\"group_size\":\(size)")
+        let bad = try save(
+          here.file("bad.safetensors"), good.names.map { try good.tensor($0) }, metadata: metadata)
+        let result = try Shell.run(tool, arguments + [bad])
+        #expect(isOneLine(result, from: tool, saying: bad, "group size"), "\(result.error)")
+      }
+    }
+    let stats = try SafetensorsFile(fixture.stats)
+    let site = "transformer_blocks.0.attn1.qkv"
+    let tensors = try stats.names.map { name in
+      name == "\(site).count"
+        ? Tensor(name: name, dtype: .i64, shape: [], values: [Int64.min]) : try stats.tensor(name)
+    }
+    let bad = try save(here.file("bad.safetensors"), tensors, metadata: stats.metadata)
+    let result = try Shell.run("fpq-round", ["-i", bad, "-o", out])
+    #expect(isOneLine(result, from: "fpq-round", saying: bad, site), "\(result.error)")
+    #expect(try here.contents == ["bad.safetensors"])
+  }
+
   @Test func `weights that are not numbers, by the tensor's name`() throws {
     let weights = try SafetensorsFile(
       "\(Fixture.model)/transformer/diffusion_pytorch_model.safetensors")

@@ -62,7 +62,8 @@ package final class StatisticsFile {
     let count = try source.tensor("\(site).count", shape: []).doubles()[0]
     let sum = try source.tensor("\(site).sum").doubles()
     let gram = try source.tensor("\(site).gram").doubles()
-    guard count >= 0, gram.allSatisfy(\.isFinite), sum.allSatisfy(\.isFinite) else {
+    guard (0...0x1p53).contains(count), gram.allSatisfy(\.isFinite), sum.allSatisfy(\.isFinite)
+    else {
       throw Failure("\(path): \(site).gram", "expected finite numbers, found NaN or infinity")
     }
     return SiteStatistics(

@@ -24,7 +24,8 @@ struct PackedTensors {
       let layer = name.hasSuffix(".weight") ? String(name.dropLast(".weight".count)) : nil
       if let layer, codes.layers.entries[layer] != nil {
         let found = try codes.layer(layer)
-        guard tensor.count == found.outputs * found.inputs, tensor.shape[0] == found.outputs else {
+        guard tensor.count == found.outputs * found.inputs, tensor.shape.first == found.outputs
+        else {
           throw Failure(
             found.codes.place,
             "expected \(tensor.shape) as in \(tensor.origin), found \(found.codes.shape)")

@@ -25,7 +25,8 @@ package struct LayerFormats: Sendable {
   package init(json text: String, place: String) throws {
     var entries: [String: Entry] = [:]
     for (layer, value) in try JSON.object(text, place: place) {
-      guard case .string(let name)? = value["format"], let size = value["group_size"]?.int, size > 0
+      guard case .string(let name)? = value["format"], let size = value["group_size"]?.int,
+        GroupScales.groupSizes.contains(size)
       else { throw Failure("\(place): \(layer)", "expected a format and a group size") }
       entries[layer] = Entry(format: try NumberFormat(name), groupSize: size)
     }

@@ -55,9 +55,11 @@ package struct RoundModel {
         var own = options
         own.format = formats[layer] ?? own.format
         let tensor = try weights.tensor("\(layer).weight")
+        guard let rows = tensor.shape.first, rows > 0 else {
+          throw Failure(tensor.place, "expected a weight, found shape \(tensor.shape)")
+        }
         let weight = Matrix(
-          rows: tensor.shape[0], columns: tensor.count / max(1, tensor.shape[0]),
-          values: try tensor.floats())
+          rows: rows, columns: tensor.count / rows, values: try tensor.floats())
         let done = try round(
           LayerProblem(place: tensor.place, weight: weight, objective: shared), options: own)
         rounded[layer] = done
