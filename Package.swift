@@ -41,9 +41,9 @@ let package = Package(
   targets: [
     // The tools.
     tool("fpq-stats", "Calibration", "Pipeline"),
-    tool("fpq-round", "Rounding"),
+    tool("fpq-round", "Rounding", "Formats"),
     tool("fpq-pack", "Export"),
-    tool("dit-run", "Pipeline", "Formats"),
+    tool("dit-run", "Pipeline", "Models", "Formats"),
     tool("fpq-show", "Inspection"),
 
     // The library, in the order the data flows (top: nearest to the tools).
@@ -52,7 +52,10 @@ let package = Package(
     layer("Export", ["Rounding", "Pipeline", "Formats", "Tensors", "Platform"]),
     layer(
       "Rounding",
-      ["Calibration", "Pipeline", "Formats", "Tensors", "Platform", "CKernels", "CDense"]),
+      [
+        "Calibration", "Pipeline", "Kernels", "Formats", "Tensors", "Platform", "CKernels",
+        "CDense",
+      ]),
     layer("Calibration", ["Pipeline", "Models", "Sampling", "Tensors", "Platform", "CDense"]),
     layer("Pipeline", ["Models", "Sampling", "Formats", "Tensors", "Platform"]),
     layer(

@@ -1,6 +1,7 @@
 import ArgumentParser
 import CommandLine
 import Formats
+import Models
 import Pipeline
 import Platform
 

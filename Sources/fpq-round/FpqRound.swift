@@ -1,11 +1,13 @@
 import ArgumentParser
 import CommandLine
+import Formats
 import Platform
 import Rounding
 
 extension Recipe: ExpressibleByArgument {}
 extension RoundingMethod: ExpressibleByArgument {}
 extension ScaleSearch: ExpressibleByArgument {}
+extension LayerFormats.ScaleType: ExpressibleByArgument {}
 
 @main
 struct FpqRound: Tool {
@@ -49,6 +51,21 @@ struct FpqRound: Tool {
   @Option(help: "Weights that share a scale, along the input.")
   var groupSize = 128
 
+  @Option(help: "Type of a group's scale: f16, or e4m3 beside one F32 for the weight.")
+  var scaleType = LayerFormats.ScaleType.f16
+
+  @Flag(help: "A scale for the positive and one for the negative weights of a group (AFPQ).")
+  var asymmetric = false
+
+  @Flag(help: "Subtract each input channel's mean before quantizing.")
+  var center = false
+
+  @Option(help: "Balance inputs and weights by SmoothQuant's exponent, 0 to 1.")
+  var smooth: Double?
+
+  @Option(help: "Rotate blocks of so many input channels by a Hadamard transform; 1: none.")
+  var hadamard = 1
+
   @Option(help: "How scales are found: absmax, mse (by weight error), output (by output error).")
   var scale = ScaleSearch.output
 
@@ -82,6 +99,12 @@ struct FpqRound: Tool {
     guard (1...65_536).contains(groupSize) else {
       throw ValidationError("--group-size must be 1 to 65536")
     }
+    guard (1...16384).contains(hadamard), hadamard & (hadamard - 1) == 0 else {
+      throw ValidationError("--hadamard must be a power of two up to 16384")
+    }
+    guard smooth.map({ (0...1).contains($0) }) ?? true else {
+      throw ValidationError("--smooth must be 0 to 1")
+    }
     guard damping >= 0, damping.isFinite else {
       throw ValidationError("--damping must be positive")
     }
@@ -93,7 +116,7 @@ struct FpqRound: Tool {
   func run() throws {
     running.apply()
     var stage = try RoundModel()
-    stage.input = input
+    stage.statistics = input
     stage.output = output
     stage.model = model
     stage.heldOut = heldOut
@@ -110,6 +133,11 @@ struct FpqRound: Tool {
     stage.options.method = method
     stage.options.groupSize = groupSize
     stage.options.scaleSearch = scale
+    stage.options.scaleType = scaleType
+    stage.options.isSplit = asymmetric
+    stage.input.centers = center
+    stage.input.smoothing = smooth
+    stage.input.hadamard = hadamard
     stage.options.adaRound.iterations = iterations
     stage.options.adaRound.scaleAware = scaleAware
     stage.reportPath = report

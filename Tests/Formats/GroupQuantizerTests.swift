@@ -59,7 +59,7 @@ func quantizesAsFP4DiT(name: String) throws {
       dequantized: try golden.tensor("\(key).dequant").floats(), near: nil, relative: 3e-7, key)
   }
   let grid = try golden.tensor("\(name).grid").floats()
-  for (value, level) in zip(grid, format.magnitudes) {
+  for (value, level) in zip(grid, format.codebook) {
     #expect(abs(value * Float(format.maxCode) - Float(level)) <= 3e-7 * Float(level))
   }
 }
@@ -95,69 +95,79 @@ func quantizesAsAsymmetricINT4(groupSize: Int) throws {
     dequantized: try golden.tensor("\(key).dequant").floats(), near: near, relative: 3e-7, key)
 }
 
+private func nearest(
+  _ weight: Matrix, _ format: String, groupSize: Int, precision: GroupScales.Precision = .f16,
+  isSplit: Bool = false
+) throws -> QuantizedMatrix {
+  QuantizedMatrix(
+    nearest: weight,
+    scales: try GroupScales.absmax(
+      of: weight, format: NumberFormat(format), groupSize: groupSize, precision: precision,
+      isSplit: isSplit, place: "m: w"))
+}
+
 @Test func scalesAreStoredBeforeCodesAreChosen() throws {
   let weight = Matrix(rows: 1, columns: 4, values: [0.3, -0.1, 0.05, 0.0251])
-  let quantized = try GroupQuantizer(format: NumberFormat("e2m1"), groupSize: 3)
-    .quantize(weight, place: "w")
-  let scale = Float16(Float(0.3) / 12)
-  #expect(quantized.scales == [scale, Float16(Float(0.0251) / 12)])
+  let quantized = try nearest(weight, "e2m1", groupSize: 3)
+  let scales = [Double(Float16(Float(0.3) / 12)), Double(Float16(Float(0.0251) / 12))]
+  #expect(quantized.scales.scales == scales)
   // -.1 / .025 = -4 has code 4 and the sign bit is 8; .05 / .025 = 2 has code 2; the largest level, 12, has code 7.
   #expect(quantized.codes == [7, 12, 2, 7])
   #expect(
     quantized.dequantized().values
-      == [12 * Float(scale), -4 * Float(scale), 2 * Float(scale), 12 * Float(quantized.scales[1])])
+      == [12, -4, 2, 12].enumerated().map { Float($1 * scales[$0 / 3]) })
 }
 
 @Test func extremeScalesNeitherVanishNorOverflow() throws {
   for name in ["e2m1", "int4", "e4m3"] {
-    let format = try NumberFormat(name)
+    let largest = Float(try NumberFormat(name).maxCode)
     let tiny = Matrix(rows: 1, columns: 2, values: [1e-30, -1e-38])
-    let small = try GroupQuantizer(format: format, groupSize: 2).quantize(tiny, place: "w")
-    #expect(small.scales == [Float16.leastNonzeroMagnitude])
+    let small = try nearest(tiny, name, groupSize: 2)
+    #expect(small.scales.scales == [Double(Float16.leastNonzeroMagnitude)])
     #expect(small.dequantized().values == [0, 0])
     let large = Matrix(rows: 1, columns: 2, values: [3e38, 1])
-    let huge = try GroupQuantizer(format: format, groupSize: 2).quantize(large, place: "w")
-    #expect(huge.scales == [Float16.greatestFiniteMagnitude])
-    #expect(huge.dequantized().values == [Float(format.maxCode) * 65504, 0])
+    let huge = try nearest(large, name, groupSize: 2)
+    #expect(huge.scales.scales == [Double(Float16.greatestFiniteMagnitude)])
+    #expect(huge.dequantized().values == [largest * 65504, 0])
     let zero = Matrix(rows: 1, columns: 2, values: [0, -0.0])
-    let none = try GroupQuantizer(format: format, groupSize: 2).quantize(zero, place: "w")
-    #expect(none.scales == [0])
+    let none = try nearest(zero, name, groupSize: 2)
+    #expect(none.scales.scales == [0])
     #expect(none.codes == [0, 0])
     #expect(none.dequantized().values.allSatisfy { $0 == 0 && $0.sign == .plus })
   }
 }
 
-@Test func brokenWeightsAreRefused() throws {
-  let quantizer = try GroupQuantizer(format: NumberFormat("e2m1"), groupSize: 2)
-  for value in [Float.nan, .infinity, -.infinity] {
-    let weight = Matrix(rows: 2, columns: 2, values: [1, 2, 3, value])
-    #expect(throws: Failure("m: w", "expected finite weights, found \(value) at [1][1]")) {
-      try quantizer.quantize(weight, place: "m: w")
-    }
+/// The longer side of the weights meets the codebook's -64, so that the scale of a group that reaches further up is negative.
+@Test func asymmetricCodebooksAreTurnedAround() throws {
+  let weight = Matrix(rows: 2, columns: 3, values: [-6.4, 1.2, 5.3, 6.4, -1.2, -5.3])
+  let quantized = try nearest(weight, "lloyd4", groupSize: 3, precision: .exact)
+  let sign: [Double] = [1, -1]
+  for row in 0..<2 {
+    #expect(abs(quantized.scales.scales[row] - 0.1 * sign[row]) < 1e-7)
+    #expect(Array(quantized.codes[(row * 3)..<(row * 3 + 3)]) == [0, 10, 15])
   }
-  #expect(throws: Failure("group size: expected 1 to 1048576, found 0")) {
-    try GroupQuantizer(format: NumberFormat("e2m1"), groupSize: 0)
+  for (mine, w) in zip(quantized.dequantized().values, weight.values) {
+    #expect(abs(mine - w) < 1e-6)
   }
 }
 
-@Test func damagedQuantizedMatricesAreRefused() throws {
-  let format = try NumberFormat("e2m1")
-  func read(codes: [UInt8] = [0, 1, 2], scales: [Float16] = [1, 1], zeros: [UInt8] = []) throws {
-    _ = try QuantizedMatrix(
-      format: format, rows: 1, columns: 3, groupSize: 2, codes: codes, scales: scales,
-      zeros: zeros, place: "f: w")
-  }
-  try read()
-  #expect(throws: Failure("f: w", "expected codes [1][3], found 2")) { try read(codes: [0, 1]) }
-  #expect(throws: Failure("f: w", "expected codes of e2m1, 0 to 15, found 16")) {
-    try read(codes: [0, 16, 2])
-  }
-  #expect(throws: Failure("f: w", "expected scales [1][2], found 1")) { try read(scales: [1]) }
-  #expect(throws: Failure("f: w", "expected scales of at least 0, found inf")) {
-    try read(scales: [1, .infinity])
-  }
-  #expect(throws: Failure("f: w", "expected zero points for asymmetric formats only, found 2")) {
-    try read(zeros: [0, 0])
+@Test func float8ScalesAreMultiplesOfTheGlobalOne() throws {
+  let weight = Matrix(rows: 1, columns: 4, values: [12, 0.5, 0.001, 0.002])
+  let quantized = try nearest(weight, "e2m1", groupSize: 2, precision: .e4m3(global: 0.25))
+  // 1 / .25 = 4 is E4M3's 0x48; .002 / 12 / .25 is below half of its smallest value and is kept from vanishing.
+  #expect(quantized.scales.scales == [1, 0x1p-9 * 0.25])
+  let tensors = LayerTensors.tensors(of: quantized.scales, layer: "L")
+  #expect(tensors.map(\.name) == ["L.scales", "L.global_scale"])
+  #expect([UInt8](tensors[0].bytes) == [0x48, 0x01])
+  #expect(try tensors[0].floats() == [4, 0x1p-9] && tensors[1].floats() == [0.25])
+}
+
+@Test func brokenWeightsAreRefused() throws {
+  for value in [Float.nan, .infinity, -.infinity] {
+    let weight = Matrix(rows: 2, columns: 2, values: [1, 2, 3, value])
+    #expect(throws: Failure("m: w", "expected finite weights, found \(value) at [1][1]")) {
+      try nearest(weight, "e2m1", groupSize: 2)
+    }
   }
 }
 
@@ -171,10 +181,4 @@ func quantizesAsAsymmetricINT4(groupSize: Int) throws {
   ) {
     try PackedCodes.unpackNibbles([0, 0, 0], rows: 2, columns: 3, place: "w")
   }
-}
-
-@Test func bitsPerWeightCountScalesAndZeroPoints() throws {
-  #expect(try NumberFormat("e2m1").bitsPerWeight(columns: 1152, groupSize: 128) == 4.125)
-  #expect(try NumberFormat("int4").bitsPerWeight(columns: 1152, groupSize: 128) == 4.15625)
-  #expect(try NumberFormat("e2m1").bitsPerWeight(columns: 3, groupSize: 2) == 4 + 32.0 / 3)
 }

@@ -1,4 +1,5 @@
 import Formats
+import Foundation
 import Platform
 import TestSupport
 import Tensors
@@ -7,10 +8,14 @@ import Testing
 private let names = ["e2m1", "e3m0", "e1m2", "e2m3", "e3m2", "e3m4", "e4m3", "int6", "int8"]
 
 @Test func levelAndCodeAreInverse() throws {
-  for name in names + ["int4", "int2", "e1m0", "e2m0", "e4m0", "e1m6"] {
+  for name in names + ["int4", "int2", "e1m0", "e2m0", "e4m0", "e1m6", "lloyd4", "ue2m4", "uint8"] {
     let format = try NumberFormat(name)
-    for code in 0..<UInt8(clamping: 1 << format.bits) where code != format.signBit {
-      #expect(format.code(level: format.decode(code)) == code, "\(name) \(code)")
+    for code in 0..<UInt8(clamping: 1 << format.bits) {
+      // Of two zeros the positive one is meant.
+      let expected = format.isSigned && !format.isAsymmetric && code == format.signBit ? 0 : code
+      #expect(
+        format.code(level: format.decode(code)) == (name == "lloyd4" ? code : expected),
+        "\(name) \(code)")
     }
   }
 }
@@ -18,15 +23,14 @@ private let names = ["e2m1", "e3m0", "e1m2", "e2m3", "e3m2", "e3m4", "e4m3", "in
 @Test func nearestLevelIsNearestInTheCodebook() throws {
   for name in names {
     let format = try NumberFormat(name)
-    let (low, high) = format.levels(zero: 0)
-    for (index, (below, above)) in zip(format.magnitudes, format.magnitudes.dropFirst())
-      .enumerated()
-    {
+    let table = format.levels()
+    let magnitudes = format.codebook[..<Int(format.signBit)]
+    for (index, (below, above)) in zip(magnitudes, magnitudes.dropFirst()).enumerated() {
       let middle = (Double(below) + Double(above)) / 2
-      #expect(format.level(nearest: middle.nextDown, low: low, high: high) == below)
-      #expect(format.level(nearest: middle.nextUp, low: low, high: high) == above)
-      #expect(format.level(nearest: -middle.nextUp, low: low, high: high) == -above)
-      let tie = format.level(nearest: middle, low: low, high: high)
+      #expect(table.nearest(middle.nextDown) == below)
+      #expect(table.nearest(middle.nextUp) == above)
+      #expect(table.nearest(-middle.nextUp) == -above)
+      let tie = table.nearest(middle)
       if name == "e3m0" {
         // One step a binade: half to even in steps of the binade (1.5 -> 2) goes up, except to 0.
         #expect(tie == (index == 0 ? 0 : above), "e3m0 \(middle)")
@@ -34,9 +38,9 @@ private let names = ["e2m1", "e3m0", "e1m2", "e2m3", "e3m2", "e3m4", "e4m3", "in
         #expect(tie == (index % 2 == 0 ? below : above), "\(name) \(middle)")
       }
     }
-    #expect(format.level(nearest: 1e30, low: low, high: high) == format.maxCode)
-    #expect(format.level(nearest: -Double.infinity, low: low, high: high) == -format.maxCode)
-    #expect(format.code(level: format.level(nearest: -0.1, low: low, high: high)) == 0)
+    #expect(table.nearest(1e30) == format.maxCode)
+    #expect(table.nearest(-Double.infinity) == -format.maxCode)
+    #expect(format.code(level: table.nearest(-0.1)) == 0)
   }
 }
 
@@ -71,13 +75,79 @@ func encodesAsMinifloats(name: String, reference: String, step: Double) throws {
   let golden = try References.tensors("minifloat/io.safetensors")
   let bits = try golden.tensor("\(reference).encode_in_bits")
   let codes = [UInt8](try golden.tensor("\(reference).encode_code_saturated").bytes)
-  let (low, high) = format.levels(zero: 0)
+  let table = format.levels()
   for (index, expected) in codes.enumerated() {
     let word = bits.bytes.loadUnaligned(fromByteOffset: index * 4, as: UInt32.self)
     let value = Float(bitPattern: word)
     if value.isNaN { continue }
     let code = format.code(
-      level: format.level(nearest: Double(value) / step, low: low, high: high))
+      level: table.nearest(Double(value) / step))
     #expect(code == (expected == format.signBit ? 0 : expected), "\(name) \(value)")
+  }
+}
+
+/// Lloyd's conditions: with the levels as they stand, each is the mean of the values nearest to it (of normal weights in groups
+/// of 64 and the best scale of 25 clips and both signs), within the rounding to integers.
+@Test func lloydLevelsAreTheirCellsMeans() throws {
+  let format = try NumberFormat("lloyd4")
+  let table = format.levels()
+  #expect(table.levels == format.codebook && format.maxCode == 64)
+  var random = SplitMix(state: 1)
+  var (sums, weights) = ([Double](repeating: 0, count: 16), [Double](repeating: 0, count: 16))
+  for _ in 0..<4000 {
+    let group = (0..<64).map { _ in random.normal() }
+    let largest = group.map(abs).max() ?? 1
+    var best = (error: Double.infinity, scale: 1.0)
+    for clip in 0..<25 {
+      for sign in [1.0, -1] {
+        let scale = sign * (0.5 + 0.025 * Double(clip)) * largest / 64
+        let error = group.reduce(0) {
+          let e = Double(table.nearest($1 / scale)) * scale - $1
+          return $0 + e * e
+        }
+        if error < best.error { best = (error, scale) }
+      }
+    }
+    for value in group {
+      let index = table.index(nearest: value / best.scale)
+      sums[index] += value * best.scale
+      weights[index] += best.scale * best.scale
+    }
+  }
+  for (index, level) in table.levels.enumerated() {
+    // Half a unit for the rounding, as much again for the neighbours' rounding and the sample.
+    #expect(abs(sums[index] / weights[index] - Double(level)) < 1, "\(level)")
+  }
+}
+
+@Test func float8ScalesRoundAsMinifloats() throws {
+  let golden = try References.tensors("minifloat/io.safetensors")
+  let bits = try golden.tensor("float8_e4m3fn.encode_in_bits")
+  let codes = [UInt8](try golden.tensor("float8_e4m3fn.encode_code_saturated").bytes)
+  var compared = 0
+  for (index, expected) in codes.enumerated() {
+    let value = Float(
+      bitPattern: bits.bytes.loadUnaligned(fromByteOffset: index * 4, as: UInt32.self))
+    guard value.isFinite, value.sign == .plus else { continue }
+    compared += 1
+    #expect(Float8E4M3.bits(Float8E4M3.rounded(Double(value))) == expected, "\(value)")
+  }
+  #expect(compared > 100)
+}
+
+/// SplitMix64, and normal numbers by Box and Muller.
+private struct SplitMix {
+  var state: UInt64
+
+  mutating func uniform() -> Double {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+    return (Double((z ^ (z >> 31)) >> 11) + 0.5) / 9_007_199_254_740_992
+  }
+
+  mutating func normal() -> Double {
+    (-2 * log(uniform())).squareRoot() * cos(2 * Double.pi * uniform())
   }
 }

@@ -3,7 +3,7 @@ import Testing
 
 /// The low-bit products of every tier against the definition, bit for bit.
 @Suite struct LowBitProductTests {
-  static let weightFormats = ["e2m1", "e1m2", "e3m0", "int4"]
+  static let weightFormats = ["e2m1", "e1m2", "e3m0", "int4", "lloyd4", "e2m3"]
   static let lengths = [
     1, 2, 3, 5, 7, 15, 16, 17, 31, 33, 63, 64, 65, 127, 128, 129, 255, 256, 257, 1023,
   ]
@@ -36,6 +36,24 @@ import Testing
               y == expected,
               "\(name) \(format) K \(inputs) group \(group) \(tokens)x\(outputs) words \(words)")
           }
+        }
+      }
+    }
+  }
+
+  /// Codes without a sign: bytes up to 255 that nothing was added to.
+  @Test(arguments: [1, 7, 64, 130, 257])
+  func unsignedActivations(inputs: Int) throws {
+    for format in Self.weightFormats {
+      let weight = try WeightCase(
+        format, outputs: 33, inputs: inputs, group: min(64, inputs), seed: inputs)
+      for perGroup in [false, true] {
+        let x = TokenCase(
+          tokens: 9, weight: weight, maxCode: 255, perGroup: perGroup, seed: 3, isUnsigned: true)
+        let expected = bits(x.product(weight, bias: nil))
+        for (name, tier) in tiers {
+          #expect(
+            bits(x.product(tier, weight, words: false, bias: nil)) == expected, "\(name) \(format)")
         }
       }
     }
@@ -107,6 +125,7 @@ import Testing
             let value = Float(weight.integer(n, k)) * weight.scale(n, k / weight.group)
             sum.addProduct(x[t * inputs + k], value)
           }
+          sum *= weight.tensorScale
           expected.append(bias.map { sum + $0[n] } ?? sum)
         }
       }

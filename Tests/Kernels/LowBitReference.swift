@@ -38,6 +38,7 @@ struct WeightCase {
   var codes: [UInt8]
   var scales: [Float16]
   var zeros: [UInt8]
+  var tensorScale: Float = 1
 
   var groups: Int { (inputs - 1) / group + 1 }
 
@@ -53,6 +54,10 @@ struct WeightCase {
     scales = (0..<(outputs * groups)).map { _ in
       random.below(16) == 0 ? 0 : Float16(0.001 + abs(random.signed()))
     }
+    if self.format.hasSignedScales {
+      scales = scales.map { random.below(2) == 0 ? $0 : -$0 }
+      tensorScale = 0.37
+    }
     zeros = []
     if self.format.isAsymmetric {
       zeros = (0..<(outputs * groups)).map { _ in UInt8(random.below(16)) }
@@ -66,6 +71,9 @@ struct WeightCase {
   }
 
   func integer(_ n: Int, _ k: Int) -> Int {
+    if format.bits != 4 {
+      return Int(format.codebook[(n * inputs + k) * 7 % format.codebook.count])
+    }
     let pair = codes[n * ((inputs + 1) / 2) + k / 2]
     let value = Int(format.decode(k % 2 == 0 ? pair & 15 : pair >> 4))
     return value - (zeros.isEmpty ? 0 : Int(zeros[n * groups + k / group]))
@@ -83,18 +91,32 @@ struct WeightCase {
       }
       return memory
     }
-    let memories = [place(codes), place(scales), place(zeros)]
+    let decoded =
+      format.bits == 4
+      ? []
+      : (0..<outputs).flatMap { n in
+        (0..<inputs).map { Int8(integer(n, $0)) }
+      }
+    let memories = [place(codes), place(scales), place(zeros), place(decoded)]
     defer { memories.forEach { $0.deallocate() } }
     let starts = memories.map {
       UnsafePointer(($0.baseAddress! + shift).assumingMemoryBound(to: UInt8.self))
     }
     var packed = fpq_packed()
-    (packed.codes, packed.scales) = (starts[0], starts[1])
+    packed.scales = starts[1]
+    if format.bits == 4 {
+      packed.codes = starts[0]
+    } else {
+      packed.integers = UnsafeRawPointer(starts[3]).assumingMemoryBound(to: Int8.self)
+    }
     packed.zeros = zeros.isEmpty ? nil : starts[2]
     withUnsafeMutableBytes(of: &packed.codebook) { codebook in
-      for code in 0..<16 { codebook[code] = UInt8(truncatingIfNeeded: format.decode(UInt8(code))) }
+      for code in 0..<16 where format.bits == 4 {
+        codebook[code] = UInt8(truncatingIfNeeded: format.decode(UInt8(code)))
+      }
     }
     (packed.outputs, packed.inputs, packed.group) = (outputs, inputs, group)
+    packed.tensor_scale = tensorScale
     return try body(&packed)
   }
 
@@ -118,15 +140,20 @@ struct TokenCase {
   var integers: [Int]
   /// [tokens][groups] or [tokens].
   var scales: [Float]
+  /// What byte codes have added; 0 for a format without a sign.
+  var offset = 128
 
   init(
-    tokens: Int, weight: WeightCase, maxCode: Int, perGroup: Bool, seed: Int, extreme: Bool = false
+    tokens: Int, weight: WeightCase, maxCode: Int, perGroup: Bool, seed: Int, extreme: Bool = false,
+    isUnsigned: Bool = false
   ) {
     (self.tokens, self.perGroup) = (tokens, perGroup)
     var random = Generator(seed)
     integers = (0..<(tokens * weight.inputs)).map { _ in
-      extreme ? maxCode : random.below(2 * maxCode + 1) - maxCode
+      extreme
+        ? maxCode : isUnsigned ? random.below(maxCode + 1) : random.below(2 * maxCode + 1) - maxCode
     }
+    if isUnsigned { offset = 0 }
     scales = (0..<(tokens * (perGroup ? weight.groups : 1))).map { _ in abs(random.signed()) }
   }
 
@@ -159,7 +186,7 @@ struct TokenCase {
     let bytes =
       words
       ? codes(weight, zero: Int16(0)).withUnsafeBytes { Array($0) }
-      : codes(weight, zero: UInt8(128))
+      : codes(weight, zero: UInt8(offset))
     var y = [Float](repeating: .nan, count: tokens * weight.outputs)
     let (tall, wide) = block ?? (tokens, weight.outputs)
     weight.withPacked(shift: shift) { packed in
@@ -167,7 +194,8 @@ struct TokenCase {
         scales.withUnsafeBufferPointer { scales in
           (bias ?? []).withUnsafeBufferPointer { biasValues in
             var x = fpq_tokens(
-              codes: bytes.baseAddress, scales: scales.baseAddress, per_group: perGroup ? 1 : 0)
+              codes: bytes.baseAddress, scales: scales.baseAddress, per_group: perGroup ? 1 : 0,
+              offset: Int32(offset))
             for token in stride(from: 0, to: tokens, by: tall) {
               for output in stride(from: 0, to: weight.outputs, by: wide) {
                 let block = fpq_block(
@@ -204,6 +232,7 @@ struct TokenCase {
           sum.addProduct(scale, Float(dot))
         }
         if !perGroup { sum *= scales[t] }
+        sum *= weight.tensorScale
         if let bias { sum += bias[n] }
         y.append(sum)
       }

@@ -9,8 +9,18 @@ import Testing
   private func packed(_ weight: WeightCase) throws -> PackedMatrix {
     let (codes, scales, zeros) = try weight.matrix()
     return try PackedMatrix(
-      codes: codes, scales: scales, zeros: zeros, inputs: weight.inputs, format: weight.format,
-      groupSize: weight.group)
+      codes: codes, scales: scales, tensorScale: weight.tensorScale, zeros: zeros,
+      inputs: weight.inputs, format: weight.format, groupSize: weight.group)
+  }
+
+  /// `x` prepared for `weight`, and multiplied.
+  private func multiply(
+    _ weight: WeightCase, _ x: Matrix, _ activation: ActivationFormat?, bias: [Float]? = nil
+  ) throws -> Matrix {
+    let preparation = try QuantizedTokens.Preparation(
+      transform: nil, activation: activation, staticScale: nil,
+      groupSize: min(weight.group, weight.inputs))
+    return try packed(weight).multiply(QuantizedTokens(x, preparation), bias: bias)
   }
 
   /// Quantizes by search and multiplies by the definition.
@@ -39,17 +49,15 @@ import Testing
     var random = Generator(7)
     for (format, outputs, inputs, group, tokens) in [
       ("e2m1", 70, 300, 128, 9), ("int4", 130, 64, 32, 300), ("e3m0", 3, 5, 9, 1),
+      ("lloyd4", 40, 192, 64, 5),
     ] {
       let weight = try WeightCase(
         format, outputs: outputs, inputs: inputs, group: min(group, inputs), seed: 8)
       let x = Matrix(
         rows: tokens, columns: inputs, values: (0..<(tokens * inputs)).map { _ in random.signed() })
       let bias = (0..<outputs).map { _ in random.signed() }
-      let matrix = try packed(weight)
-      let y = matrix.multiply(x, activation: activation, bias: bias)
+      let y = try multiply(weight, x, activation, bias: bias)
       #expect(bits(y.values) == expected(weight, x, activation, bias: bias), "\(format)")
-      let shared = QuantizedTokens(x, activation: activation, groupSize: group)
-      #expect(bits(matrix.multiply(shared, bias: bias).values) == bits(y.values))
     }
   }
 
@@ -67,10 +75,9 @@ import Testing
         quantized.row(t)[k] = Float(integer) * scale
       }
     }
-    let matrix = try packed(weight)
     #expect(
-      bits(matrix.multiply(x, activation: activation, bias: nil).values)
-        == bits(matrix.multiply(quantized, activation: nil, bias: nil).values))
+      try bits(multiply(weight, x, activation).values)
+        == bits(multiply(weight, quantized, nil).values))
   }
 
   @Test(arguments: ["none", "e2m3", "e3m4:token", "e4m3"])
@@ -79,12 +86,11 @@ import Testing
     let weight = try WeightCase("e2m1", outputs: 200, inputs: 256, group: 128, seed: 11)
     var random = Generator(12)
     let x = Matrix(rows: 600, columns: 256, values: (0..<(600 * 256)).map { _ in random.signed() })
-    let matrix = try packed(weight)
     let before = Parallel.threads
     defer { Parallel.threads = before }
-    let results = [1, 2, 5].map { threads in
+    let results = try [1, 2, 5].map { threads in
       Parallel.threads = threads
-      return bits(matrix.multiply(x, activation: activation, bias: nil).values)
+      return try bits(multiply(weight, x, activation).values)
     }
     #expect(results[0] == results[1] && results[0] == results[2])
   }
@@ -94,7 +100,7 @@ import Testing
     let weight = try WeightCase("e2m1", outputs: 33, inputs: 64, group: 32, seed: 13)
     let x = Matrix(rows: 7, columns: 64, zeroed: true)
     x.row(3)[40] = .nan
-    let y = try packed(weight).multiply(x, activation: ActivationFormat.parse(name), bias: nil)
+    let y = try multiply(weight, x, ActivationFormat.parse(name))
     for t in 0..<7 {
       #expect((0..<33).allSatisfy { y.row(t)[$0].isNaN == (t == 3) }, "token \(t)")
     }
@@ -102,8 +108,8 @@ import Testing
 
   @Test func noTokens() throws {
     let weight = try WeightCase("e2m1", outputs: 3, inputs: 4, group: 4, seed: 14)
-    let y = try packed(weight).multiply(
-      Matrix(rows: 0, columns: 4), activation: ActivationFormat.parse("int8"), bias: nil)
+    let y = try multiply(
+      weight, Matrix(rows: 0, columns: 4), ActivationFormat.parse("int8"))
     #expect(y.rows == 0 && y.columns == 3)
   }
 
@@ -127,7 +133,9 @@ import Testing
     refused(
       "<memory>: w: expected groups of 1 to 16384 inputs, found 20000 of 20000", inputs: 20000,
       group: 20000)
-    refused("<memory>: w: expected a 4-bit format, found int8", format: try NumberFormat("int8"))
+    refused(
+      "<memory>: w: expected a weight format of 4 to 6 bits, found int8",
+      format: try NumberFormat("int8"))
     refused("<memory>: w.scales: expected F16 [4, 2], found F16 [4, 3]", group: 5)
     refused("<memory>: w: expected zero points for int4", zeros: nil)
     refused("<memory>: w.zeros: e2m1 has no zero points", format: try NumberFormat("e2m1"))
@@ -148,13 +156,22 @@ import Testing
       zeros: Tensor(name: "z", dtype: .u8, shape: [4, 3], values: high))
   }
 
+  private func prepared(_ activation: ActivationFormat) throws {
+    _ = try QuantizedTokens.Preparation(
+      transform: nil, activation: activation, staticScale: nil, groupSize: 64)
+  }
+
   @Test func refusesActivationsThatCannotBeRoundedTo() throws {
     for name in ["e3m0", "e4m0:token"] {
       let activation = try #require(try ActivationFormat.parse(name))
-      #expect(throws: Failure.self, "\(name)") { try QuantizedTokens.check(activation) }
+      #expect(throws: Failure.self, "\(name)") { try prepared(activation) }
     }
     for name in ["e2m3", "e3m4", "e4m3", "int8:token", "int5"] {
-      try QuantizedTokens.check(#require(try ActivationFormat.parse(name)))
+      try prepared(#require(try ActivationFormat.parse(name)))
     }
+    let fixed = try #require(try ActivationFormat.parse("int8:static"))
+    #expect(
+      throws: Failure("activations int8:static: expected a scale from calibration, found none")
+    ) { try prepared(fixed) }
   }
 }

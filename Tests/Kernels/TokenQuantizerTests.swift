@@ -6,43 +6,50 @@ import Testing
 @Suite struct TokenQuantizerTests {
   static let formats = [
     "e2m1", "e1m2", "e2m2", "e3m2", "e2m3", "e3m4", "e2m5", "e4m3", "e4m2", "int5", "int6",
-    "int8",
+    "int8", "ue2m4", "ue3m3", "uint6", "uint8",
   ]
 
   /// The nearest integer of the format to `x`, ties to the even code, by trying all of them.
   static func nearest(_ x: Float, _ format: NumberFormat) -> Int {
     let magnitude = Double(abs(x))
     var best = 0
-    for (code, value) in format.magnitudes.enumerated() {
+    let magnitudes = format.codebook[
+      ..<(format.isSigned ? Int(format.signBit) : format.codebook.count)]
+    if !format.isSigned && x < 0 { return 0 }
+    for (code, value) in magnitudes.enumerated() {
       let (distance, least) = (
-        abs(Double(value) - magnitude), abs(Double(format.magnitudes[best]) - magnitude)
+        abs(Double(value) - magnitude), abs(Double(magnitudes[best]) - magnitude)
       )
       if distance < least || (distance == least && code % 2 == 0) { best = code }
     }
-    return Int(format.magnitudes[best]) * (x < 0 ? -1 : 1)
+    return Int(magnitudes[best]) * (x < 0 ? -1 : 1)
   }
 
-  private func activation(_ format: NumberFormat, perGroup: Bool) -> fpq_activation {
+  private func activation(
+    _ format: NumberFormat, perGroup: Bool, fixedScale: Float = 0
+  ) -> fpq_activation {
     fpq_activation(
       mantissa: Int32(format.mantissaBits ?? 22), max: Float(format.maxCode),
-      per_group: perGroup ? 1 : 0)
+      per_group: perGroup ? 1 : 0, is_unsigned: format.isSigned ? 0 : 1,
+      fixed_scale: fixedScale)
   }
 
   /// Codes (without offset or padding) and scales by `tier`; for wide formats code * scale instead of codes.
   private func quantize(
-    _ tier: fpq_tier, _ format: NumberFormat, perGroup: Bool, x: [Float], inputs: Int, group: Int
+    _ tier: fpq_tier, _ format: NumberFormat, perGroup: Bool, x: [Float], inputs: Int, group: Int,
+    fixedScale: Float = 0
   ) throws -> (integers: [Int], scales: [Float], values: [Float]) {
     let table = try #require(fpq_lowbit_of_tier(tier)).pointee
     let tokens = x.count / inputs
     let width = fpq_token_stride(inputs, group)
-    let kernel = activation(format, perGroup: perGroup)
+    let kernel = activation(format, perGroup: perGroup, fixedScale: fixedScale)
     var scales = [Float](
       repeating: .nan, count: tokens * (perGroup ? (inputs - 1) / group + 1 : 1))
     var codes: [Int] = []
-    if format.maxCode <= 127 {
+    if format.maxCode <= (format.isSigned ? 127 : 255) {
       var bytes = [UInt8](repeating: 7, count: tokens * width)
       table.quantize_u8(kernel, tokens, inputs, group, x, &bytes, &scales)
-      codes = bytes.map { Int($0) - 128 }
+      codes = bytes.map { Int($0) - Int(fpq_code_offset(kernel)) }
     } else if format.maxCode <= 1984 {
       var words = [Int16](repeating: 7, count: tokens * width)
       table.quantize_i16(kernel, tokens, inputs, group, x, &words, &scales)
@@ -75,9 +82,8 @@ import Testing
       // Exact ties and codebook entries: the maximum makes the scale 1, so x is in steps.
       let top = Float(format.maxCode)
       for k in 0..<inputs {
-        let low = random.below(format.magnitudes.count - 1)
-        let middle =
-          (Float(format.magnitudes[low]) + Float(format.magnitudes[low + 1])) / 2
+        let low = random.below((format.isSigned ? Int(format.signBit) : format.codebook.count) - 1)
+        let middle = (Float(format.codebook[low]) + Float(format.codebook[low + 1])) / 2
         x[k] = k % group == 0 ? top : k % 3 == 0 ? -middle : middle
       }
       for perGroup in [false, true] {
@@ -95,7 +101,7 @@ import Testing
             integers += codes
             values += zip(codes, part).map { code, x in
               // A negative value that rounds to zero keeps its sign.
-              code == 0 && x < 0 ? -0.0 : Float(code) * scale
+              code == 0 && x < 0 && format.isSigned ? -0.0 : Float(code) * scale
             }
           }
         }
@@ -112,6 +118,22 @@ import Testing
           }
         }
       }
+    }
+  }
+
+  /// A static scale: what is larger saturates, and what is not finite is still seen.
+  @Test func fixedScales() throws {
+    let format = try NumberFormat("e2m3")
+    for (name, tier) in tiers {
+      func quantized(_ x: [Float]) throws -> (codes: [Int], scale: Float) {
+        let found = try quantize(
+          tier, format, perGroup: false, x: x, inputs: x.count, group: 4, fixedScale: 0.5)
+        return (found.integers, found.scales[0])
+      }
+      let usual = try quantized([1, -3.2, 1e9, 0, -40, 0.24])
+      #expect(usual.codes == [2, -6, 60, 0, -60, 0] && usual.scale == 0.5, "\(name)")
+      #expect(try quantized([1, .nan, 2, 3, 4]).scale.isNaN, "\(name)")
+      #expect(try quantized([1, 2, 2, 3, .infinity]).scale.isNaN, "\(name)")
     }
   }
 

@@ -22,7 +22,7 @@ private func round(
 
 private func isFinite(_ rounded: RoundedLayer) -> Bool {
   rounded.quantized.dequantized().values.allSatisfy(\.isFinite)
-    && (rounded.biasCorrection ?? []).allSatisfy(\.isFinite)
+    && rounded.biasCorrection.allSatisfy(\.isFinite)
     && rounded.report.losses.allSatisfy(\.isFinite) && rounded.report.errorAfter.isFinite
     && rounded.report.errorBefore.isFinite
 }
@@ -79,7 +79,7 @@ func deadChannelsZeroRowsAndConstantsAreRounded(method: RoundingMethod, format: 
   #expect(isFinite(rounded))
   let (quantized, values) = (rounded.quantized, rounded.quantized.dequantized())
   #expect(quantized.codes[0..<45].allSatisfy { $0 == 0 })
-  #expect(quantized.scales[0..<2].allSatisfy { $0 == 0 })
+  #expect(quantized.scales.scales[0..<2].allSatisfy { $0 == 0 })
   #expect(quantized.codes[(3 * 45)..<(3 * 45 + 32)].allSatisfy { $0 == 0 })
   #expect((0..<45).allSatisfy { values.row(2)[$0] == 0 })
   // Equal weights are codes: F16 keeps 11 bits of their scale.
@@ -87,7 +87,7 @@ func deadChannelsZeroRowsAndConstantsAreRounded(method: RoundingMethod, format: 
   // What never sees an input keeps its weight: its code is the nearest.
   for row in 4..<6 {
     for k in [3, 44] {
-      let scale = Float(quantized.scales[row * 2 + k / 32])
+      let scale = Float(quantized.scales.scales[row * 2 + k / 32])
       let difference = abs(values.row(row)[k] - layer.weight.row(row)[k])
       #expect(method == .adaround || difference <= 2.01 * scale)
     }

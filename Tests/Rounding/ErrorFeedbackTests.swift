@@ -106,7 +106,7 @@ func errorFeedbackMatchesGPTQ(name: String) throws {
       var target = w
       for j in 0..<k { target += e[j] * Double(factor.matrix.row(j)[k]) }
       let scale = scales.scales[row * scales.groups + order[k] / 64]
-      let level = scales.format.level(nearest: target / scale, low: -12, high: 12)
+      let level = scales.format.levels().nearest(target / scale)
       // Follow the f32 result where it took the other side of a tie, so that one flip is counted once.
       let taken = levels.matrix.row(row)[order[k]]
       if taken != Float(level) { different += 1 }

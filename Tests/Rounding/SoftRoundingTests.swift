@@ -42,19 +42,20 @@ func softRoundingMatchesTorch(name: String, mode: String) throws {
     smallestAbsmax: 1e-4, place: "weight")
   let soft = SoftRounding(
     weight, rows: 0..<rows, scales: scales, isScaleAware: mode.hasPrefix("scaled"))
-  let steps = try golden.tensor("\(name).step").floats()
-  for (mine, theirs) in zip(soft.step.values, steps) {
-    #expect(abs(mine - theirs) <= 3e-7 * theirs)
-  }
-
   let softWeights = Matrix(rows: rows, columns: columns)
   // Elements whose gradients are rounding error are out for good (case.json). So are those with |w| = c: they start at
-  // h = 0, on the edge of the clip, and in the reference the sign of its f64 rounding error decides whether they move.
+  // h = 0, on the edge of the clip, and in the reference the sign of its f64 rounding error decides whether they move. Their
+  // step in E3M0 would there lead from -64 to 0; ours leads to the next value, -32.
   var excluded = Set<Int>()
   for index in 0..<weight.count {
     let group = index / columns * scales.groups + index % columns / groupSize
     let absmax = scales.scales[group] * Double(scales.format.maxCode)
     if abs(Double(weight.pointer[index])) > absmax * (1 - 1e-6) { excluded.insert(index) }
+  }
+  let steps = try golden.tensor("\(name).step").floats()
+  for (index, (mine, theirs)) in zip(soft.step.values, steps).enumerated()
+  where !excluded.contains(index) {
+    #expect(abs(mine - theirs) <= 3e-7 * theirs)
   }
   for (step, record) in losses.enumerated() {
     soft.softWeights(to: softWeights)

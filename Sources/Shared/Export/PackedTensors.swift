@@ -18,6 +18,8 @@ struct PackedTensors {
     self.codes = codes
     var entries: [SafetensorsWriter.Entry] = []
     var (quantizedWeights, quantizedBits, otherBits, floatBytes) = (0, 0, 0, 0)
+    // Tensors that the layers of a site share are written once.
+    var sharedNames: Set<String> = []
     for name in weights.names {
       let tensor = try weights.tensor(name)
       floatBytes += tensor.bytes.count
@@ -30,21 +32,22 @@ struct PackedTensors {
             found.codes.place,
             "expected \(tensor.shape) as in \(tensor.origin), found \(found.codes.shape)")
         }
-        let own = PackedTensors.entries(of: found, layer: layer)
+        let tensors = found.tensors
+        let own =
+          PackedTensors.entries(of: found, layer: layer)
+          + tensors.shared.filter { sharedNames.insert($0.name).inserted }.map { .init($0) }
         entries += own
         quantizedWeights += tensor.count
         quantizedBits += own.reduce(0) { $0 + $1.shape.reduce(1, *) * $1.dtype.bits }
         if weights.find("\(layer).bias") == nil {
           let bias = try found.biasCorrection.floats()
           if bias.contains(where: { $0 != 0 }) {
-            entries.append(
-              try PackedTensors.sixteenBit("\(layer).bias", bias, [bias.count], as: .f16))
-            otherBits += bias.count * 16
+            entries.append(PackedTensors.bias("\(layer).bias", bias))
+            otherBits += bias.count * 32
           }
         }
         continue
       }
-      otherBits += tensor.count * 16
       let owner = name.hasSuffix(".bias") ? String(name.dropLast(".bias".count)) : nil
       if let owner, codes.layers.entries[owner] != nil {
         let correction = try codes.layer(owner).biasCorrection
@@ -52,11 +55,15 @@ struct PackedTensors {
           throw Failure(correction.place, "expected \(tensor.shape), found \(correction.shape)")
         }
         let bias = zip(try tensor.floats(), try correction.floats()).map { $0 + $1 }
+        guard bias.allSatisfy(\.isFinite) else { throw weights.notFinite(name) }
+        entries.append(PackedTensors.bias(name, bias))
+        otherBits += tensor.count * 32
+        continue
+      }
+      otherBits += tensor.count * 16
+      if tensor.dtype == .f32 {
         entries.append(
-          try PackedTensors.sixteenBit(name, bias, tensor.shape, as: tensor.dtype))
-      } else if tensor.dtype == .f32 {
-        entries.append(
-          try PackedTensors.sixteenBit(name, tensor.floats(), tensor.shape, as: .f16))
+          try PackedTensors.sixteenBit(name, tensor.floats(), tensor.shape))
       } else {
         entries.append(SafetensorsWriter.Entry(tensor))
       }
@@ -71,35 +78,35 @@ struct PackedTensors {
     self.floatBytes = floatBytes
   }
 
-  /// `L.weight` [N][ceil(K/2)], `L.scales` and, two a byte as the codes, `L.zeros`.
+  /// `L.weight`, what `LayerTensors` lists and, two a byte as the codes, `L.zeros`.
   private static func entries(
     of layer: CodesFile.Layer, layer name: String
   ) -> [SafetensorsWriter.Entry] {
-    let (outputs, inputs) = (layer.outputs, layer.inputs)
-    let weight = SafetensorsWriter.Entry(
-      name: "\(name).weight", dtype: .u8, shape: [outputs, (inputs + 1) / 2]
-    ) { sink in
-      try PackedCodes.packNibbles(Array(layer.codes.bytes), rows: outputs, columns: inputs)
-        .withUnsafeBytes(sink)
+    func nibbles(_ name: String, _ values: Tensor) -> SafetensorsWriter.Entry {
+      let (rows, columns) = (values.shape[0], values.shape[1])
+      return SafetensorsWriter.Entry(name: name, dtype: .u8, shape: [rows, (columns + 1) / 2]) {
+        sink in
+        try PackedCodes.packNibbles(Array(values.bytes), rows: rows, columns: columns)
+          .withUnsafeBytes(sink)
+      }
     }
-    guard let zeros = layer.zeros else { return [weight, .init(layer.scales)] }
-    let packedZeros = SafetensorsWriter.Entry(
-      name: "\(name).zeros", dtype: .u8, shape: [outputs, (layer.groups + 1) / 2]
-    ) { sink in
-      try PackedCodes.packNibbles(Array(zeros.bytes), rows: outputs, columns: layer.groups)
-        .withUnsafeBytes(sink)
-    }
-    return [weight, .init(layer.scales), packedZeros]
+    return [nibbles("\(name).weight", layer.codes)] + layer.tensors.own.map { .init($0) }
+      + (layer.tensors.zeros.map { [nibbles("\(name).zeros", $0)] } ?? [])
   }
 
-  /// `values` as F16, or as BF16 when the model uses it or they are too large for F16.
+  /// A corrected bias, in F32: what centring folds into it can be many times the layer's output.
+  private static func bias(_ name: String, _ values: [Float]) -> SafetensorsWriter.Entry {
+    .init(Tensor(name: name, dtype: .f32, shape: [values.count], values: values))
+  }
+
+  /// `values` as F16, or as BF16 when they are too large for F16.
   private static func sixteenBit(
-    _ name: String, _ values: [Float], _ shape: [Int], as dtype: DType
+    _ name: String, _ values: [Float], _ shape: [Int]
   ) throws -> SafetensorsWriter.Entry {
     guard values.allSatisfy(\.isFinite) else {
       throw Failure(name, "expected finite numbers, found NaN or infinity")
     }
-    if dtype == .bf16 || values.contains(where: { !Float16($0).isFinite }) {
+    if values.contains(where: { !Float16($0).isFinite }) {
       // Round to nearest, ties to even, by adding half of what is cut off.
       let halves = values.map { value in
         let bits = value.bitPattern

@@ -9,6 +9,8 @@ package struct ActivationFormat: Hashable, Sendable, CustomStringConvertible {
     case token
     /// One scale per token and group of channels, the same groups as the weights.
     case tokenGroup = "token-group"
+    /// One scale for all tokens and steps, found during calibration (Chen et al., arXiv 2408.06995).
+    case `static`
   }
 
   package let format: NumberFormat
@@ -28,14 +30,24 @@ package struct ActivationFormat: Hashable, Sendable, CustomStringConvertible {
     if text == "none" { return nil }
     let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
     let format = try NumberFormat(String(parts[0]))
-    guard !format.isAsymmetric, format.bits >= 4 else {
+    guard !format.isAsymmetric, !format.hasSignedScales, format.isSigned, format.bits >= 4 else {
       throw Failure("activations \(text): expected a symmetric format of 4 to 8 bits")
     }
     guard parts.count == 2 else {
       return ActivationFormat(format: format, granularity: .tokenGroup)
     }
     guard let granularity = Granularity(rawValue: String(parts[1])) else {
-      throw Failure("activations \(text): expected token or token-group, found \(parts[1])")
+      throw Failure("activations \(text): expected token, token-group or static, found \(parts[1])")
+    }
+    return ActivationFormat(format: format, granularity: granularity)
+  }
+
+  /// The format for inputs that are never negative: one mantissa bit more instead of the sign, where the kernels have it.
+  package var nonnegative: ActivationFormat {
+    let unsigned =
+      format.mantissaBits.map { "ue\(format.bits - 1 - $0)m\($0 + 1)" } ?? "uint\(format.bits)"
+    guard format.isSigned, let format = try? NumberFormat(unsigned), format.maxCode <= 1984 else {
+      return self
     }
     return ActivationFormat(format: format, granularity: granularity)
   }

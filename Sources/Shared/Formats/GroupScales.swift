@@ -6,10 +6,12 @@ import Tensors
 /// The last group of a row is shorter when the group size does not divide the columns.
 package struct GroupScales: Sendable, Equatable {
   /// What a scale is rounded to before any code is chosen.
-  package enum Precision: Sendable {
+  package enum Precision: Sendable, Equatable {
     /// Float16, as stored. A scale above 65504 becomes 65504 and its group saturates; a nonzero scale below the
     /// smallest subnormal, 2^-24, becomes that, so that no nonzero group vanishes by underflow of its scale.
     case f16
+    /// Float8 E4M3 times one f32 for the whole weight, as NVFP4 has it; saturating and not vanishing likewise.
+    case e4m3(global: Float)
     /// Not at all: what the published float64 references do.
     case exact
   }
@@ -22,15 +24,25 @@ package struct GroupScales: Sendable, Equatable {
   package let columns: Int
   package let groupSize: Int
   package let precision: Precision
-  /// [rows][groups]; 0 for a group of zeros.
+  /// [rows][groups]; 0 for a group of zeros; negative only where the format has signed scales.
   package var scales: [Double]
+  /// [rows][groups], the scales of levels below zero where they have their own (AFPQ, arXiv 2311.01792); else empty.
+  package var negativeScales: [Double] = []
   /// [rows][groups] for an asymmetric format, else empty.
   package var zeros: [UInt8]
 
   package var groups: Int { (columns + groupSize - 1) / groupSize }
 
+  /// - Parameters:
+  ///   - format: of the codes.
+  ///   - rows: of the weight.
+  ///   - columns: of the weight.
+  ///   - groupSize: columns that share a scale.
+  ///   - precision: of the scales.
+  ///   - isSplit: whether levels below zero have scales of their own.
   package init(
-    format: NumberFormat, rows: Int, columns: Int, groupSize: Int, precision: Precision = .f16
+    format: NumberFormat, rows: Int, columns: Int, groupSize: Int, precision: Precision = .f16,
+    isSplit: Bool = false
   ) {
     precondition(
       GroupScales.groupSizes.contains(groupSize), "a group size is checked where it is read")
@@ -41,7 +53,60 @@ package struct GroupScales: Sendable, Equatable {
     self.precision = precision
     let count = rows * ((columns + groupSize - 1) / groupSize)
     scales = [Double](repeating: 0, count: count)
+    if isSplit { negativeScales = scales }
     zeros = format.isAsymmetric ? [UInt8](repeating: 0, count: count) : []
+  }
+
+  /// What one group is rounded with.
+  package struct Group: Equatable, Sendable {
+    /// Of levels of at least 0.
+    package var scale: Double
+    /// Of levels below 0.
+    package var negativeScale: Double
+    package var zero: UInt8
+
+    package init(scale: Double, negativeScale: Double, zero: UInt8 = 0) {
+      self.scale = scale
+      self.negativeScale = negativeScale
+      self.zero = zero
+    }
+
+    /// What `level` stands for.
+    package func value(_ level: Int32) -> Double {
+      Double(level) * (level < 0 ? negativeScale : scale)
+    }
+
+    /// The level nearest to the weight `w`; a group without a scale has nothing but its first code.
+    package func level(nearest w: Double, _ table: LevelTable) -> Int32 {
+      let own = w < 0 ? negativeScale : scale
+      return own == 0 ? table.nearest(0) : table.nearest(w / own)
+    }
+  }
+
+  package subscript(row row: Int, group group: Int) -> Group {
+    get {
+      let index = row * groups + group
+      return Group(
+        scale: scales[index],
+        negativeScale: negativeScales.isEmpty ? scales[index] : negativeScales[index],
+        zero: zeros.isEmpty ? 0 : zeros[index])
+    }
+    set {
+      let index = row * groups + group
+      scales[index] = newValue.scale
+      if !negativeScales.isEmpty { negativeScales[index] = newValue.negativeScale }
+      if !zeros.isEmpty { zeros[index] = newValue.zero }
+    }
+  }
+
+  /// Every group, row by row, [rows][groups].
+  package var all: [Group] {
+    get { (0..<rows).flatMap { row in (0..<groups).map { self[row: row, group: $0] } } }
+    set {
+      for (index, group) in newValue.enumerated() {
+        self[row: index / groups, group: index % groups] = group
+      }
+    }
   }
 
   /// Maps each group's absolute maximum to the largest code; an asymmetric format maps min(w, 0)...max(w, 0) to all codes.
@@ -51,17 +116,18 @@ package struct GroupScales: Sendable, Equatable {
   ///   - format: the format of the codes.
   ///   - groupSize: columns that share a scale.
   ///   - precision: `f16` unless a reference is to be met.
+  ///   - isSplit: whether levels below zero have scales of their own.
   ///   - smallestAbsmax: a lower bound of the absolute maximum (FP4DiT clamps to 1e-4); 0 for none.
   ///   - place: names the tensor in a failure.
   /// - Returns: scales of which every nonzero group has a positive one.
   /// - Throws: `Failure` when a weight is NaN or infinite.
   package static func absmax(
     of weight: Matrix, format: NumberFormat, groupSize: Int, precision: Precision = .f16,
-    smallestAbsmax: Double = 0, place: String
+    isSplit: Bool = false, smallestAbsmax: Double = 0, place: String
   ) throws -> GroupScales {
     var made = GroupScales(
       format: format, rows: weight.rows, columns: weight.columns, groupSize: groupSize,
-      precision: precision)
+      precision: precision, isSplit: isSplit)
     for row in 0..<made.rows {
       let w = weight.row(row)
       for group in 0..<made.groups {
@@ -73,8 +139,7 @@ package struct GroupScales: Sendable, Equatable {
           low = min(low, w[k])
           high = max(high, w[k])
         }
-        made.set(
-          row: row, group: group,
+        made[row: row, group: group] = made.parameters(
           low: min(Double(low), -smallestAbsmax), high: max(Double(high), smallestAbsmax))
       }
     }
@@ -86,35 +151,39 @@ package struct GroupScales: Sendable, Equatable {
     (group * groupSize)..<min(columns, (group + 1) * groupSize)
   }
 
-  /// Sets scale and zero point of a group so that its codes span `low` <= 0 to `high` >= 0.
-  package mutating func set(row: Int, group: Int, low: Double, high: Double) {
-    let index = row * groups + group
-    let (scale, zero) = parameters(low: low, high: high)
-    scales[index] = scale
-    if format.isAsymmetric { zeros[index] = zero }
+  /// What a group is rounded with whose codes span `low` <= 0 to `high` >= 0.
+  package func parameters(low: Double, high: Double) -> Group {
+    let largest = Double(format.maxCode)
+    if format.isAsymmetric {
+      // INT4: GPTQ's min-max rule with zero included, scale = (high - low) / 15, zero = rint(-low / scale).
+      let scale = stored((high - low) / largest)
+      let zero = scale > 0 ? (-low / scale).rounded(.toNearestOrEven) : 0
+      return Group(scale: scale, negativeScale: scale, zero: UInt8(min(zero, largest)))
+    }
+    if !negativeScales.isEmpty {
+      return Group(scale: stored(high / largest), negativeScale: stored(-low / largest))
+    }
+    // The longer side of the weights meets the longer side of the codebook.
+    let isTurned = format.hasSignedScales && high > -low
+    let scale = stored(max(high, -low) / largest * (isTurned ? -1 : 1))
+    return Group(scale: scale, negativeScale: scale)
   }
 
-  /// Scale and zero point of a group whose codes span `low` <= 0 to `high` >= 0.
-  package func parameters(low: Double, high: Double) -> (scale: Double, zero: UInt8) {
-    // INT4: GPTQ's min-max rule with zero included, scale = (high - low) / 15, zero = rint(-low / scale).
-    let span = format.isAsymmetric ? high - low : max(high, -low)
-    let scale = stored(span / Double(format.maxCode))
-    guard format.isAsymmetric, scale > 0 else { return (scale, 0) }
-    let zero = (-low / scale).rounded(.toNearestOrEven)
-    return (scale, UInt8(min(zero, Double(format.maxCode))))
-  }
-
-  /// `scale` >= 0 in the precision in which it is kept.
+  /// `scale` in the precision in which it is kept.
   package func stored(_ scale: Double) -> Double {
     // Not a negative zero either.
-    guard scale > 0 else { return 0 }
-    guard precision == .f16 else { return scale }
-    let rounded = Double(Float16(min(scale, Double(Float16.greatestFiniteMagnitude))))
-    return max(rounded, Double(Float16.leastNonzeroMagnitude))
-  }
-
-  package func zero(row: Int, group: Int) -> UInt8 {
-    zeros.isEmpty ? 0 : zeros[row * groups + group]
+    guard scale != 0 else { return 0 }
+    let magnitude = abs(scale)
+    let sign: Double = scale < 0 ? -1 : 1
+    switch precision {
+    case .exact: return scale
+    case .f16:
+      let rounded = Double(Float16(min(magnitude, Double(Float16.greatestFiniteMagnitude))))
+      return sign * max(rounded, Double(Float16.leastNonzeroMagnitude))
+    case .e4m3(let global):
+      let unit = Double(global)
+      return sign * max(Float8E4M3.rounded(magnitude / unit), Float8E4M3.smallest) * unit
+    }
   }
 
   /// The codes [rows][columns] nearest to `weight`, whose values must be finite.
@@ -125,15 +194,11 @@ package struct GroupScales: Sendable, Equatable {
       Parallel.chunks(of: rows, size: 16) { range in
         for row in range {
           for group in 0..<groups {
-            let scale = scales[row * groups + group]
-            let zero = zero(row: row, group: group)
-            let (low, high) = format.levels(zero: zero)
+            let own = self[row: row, group: group]
+            let table = format.levels(zero: own.zero)
             for k in self.range(group) {
-              let level =
-                scale > 0
-                ? format.level(nearest: Double(weight.row(row)[k]) / scale, low: low, high: high)
-                : 0
-              target[row * columns + k] = format.code(level: level, zero: zero)
+              target[row * columns + k] = table.code(
+                own.level(nearest: Double(weight.row(row)[k]), table))
             }
           }
         }
@@ -144,18 +209,14 @@ package struct GroupScales: Sendable, Equatable {
 
   /// The values level * scale [rows][columns] of `codes`.
   package func values(of codes: [UInt8]) -> Matrix {
-    let levels = (0...UInt8.max).map { code in
-      Int(code) < 1 << format.bits ? Double(format.decode(code)) : 0
-    }
     let matrix = Matrix(rows: rows, columns: columns)
     Parallel.chunks(of: rows, size: 16) { range in
       for row in range {
         for group in 0..<groups {
-          let scale = scales[row * groups + group]
-          let zero = Double(zero(row: row, group: group))
+          let own = self[row: row, group: group]
           for k in self.range(group) {
-            let level = levels[Int(codes[row * columns + k])] - zero
-            matrix.row(row)[k] = Float(level * scale)
+            let level = format.codebook[Int(codes[row * columns + k])] - Int32(own.zero)
+            matrix.row(row)[k] = Float(own.value(level))
           }
         }
       }

@@ -2,26 +2,35 @@ import Platform
 
 /// A low-bit number format as a list of small integers times one step.
 ///
-/// `eXmY` has a sign, X exponent bits and Y mantissa bits, subnormals, no infinity and no NaN (FP4DiT section 3, with the
-/// paper's real-valued bias moved into the scale). `intB` is symmetric, -(2^(B-1)-1)...2^(B-1)-1, except `int4`, which is
-/// asymmetric with a zero point per group. A value is `decode(code) * scale`.
-package struct NumberFormat: Hashable, Sendable, CustomStringConvertible {
+/// A value is `decode(code) * scale`. The kinds, by their names:
+/// - `eXmY`: sign, X exponent bits and Y mantissa bits, subnormals, no infinity and no NaN (FP4DiT section 3, with the paper's
+///   real-valued bias moved into the scale);
+/// - `ueXmY`, `uintB`: the same without a sign, for inputs that are never negative;
+/// - `intB`: symmetric, -(2^(B-1)-1)...2^(B-1)-1;
+/// - `int4`: asymmetric, codes 0...15 stand for code - zero, with a zero point per group;
+/// - `lloyd4`: 16 levels as Lloyd and Max place them for weights, denser near zero than integers and on both sides of it, so
+///   that no code is spent on a second zero. Its two ends differ, and a negative scale turns them around.
+package struct NumberFormat: Sendable, CustomStringConvertible {
   package let name: String
   package let bits: Int
-  /// The values of the non-negative codes, in ascending order of the code: `e2m1` is 0 1 2 3 4 6 8 12.
-  package let magnitudes: [Int32]
-  /// True for `int4`: codes 0...15 stand for code - zero, with a zero point per group.
+  /// The integer of each code, [2^bits]; of a signed format codes are the sign bit + the index of a magnitude.
+  package let codebook: [Int32]
+  /// True for `int4`, whose groups have zero points.
   package let isAsymmetric: Bool
-  /// Mantissa bits Y of `eXmY`; nil for integers.
+  /// False for `ueXmY` and `uintB`.
+  package let isSigned: Bool
+  /// Whether a scale may be negative: the codebook is not its own mirror image.
+  package let hasSignedScales: Bool
+  /// Mantissa bits Y of a float; nil for other kinds.
   package let mantissaBits: Int?
+  /// The levels for each zero point of `int4`, in their order; one table for other kinds.
+  private let tables: [LevelTable]
 
-  /// The largest value of a code, what a group's absolute maximum is mapped to.
-  package var maxCode: Int32 { magnitudes[magnitudes.count - 1] }
-
-  /// The code of the sign, `2^(bits-1)`; a code is sign + index into `magnitudes`.
-  package var signBit: UInt8 { UInt8(1 << (bits - 1)) }
-
-  package var description: String { name }
+  /// The codebook of `lloyd4`: the fixed point of Lloyd's algorithm (1957; Max 1960) on normal weights in groups of 64, scaled by the
+  /// absolute maximum times the best of 25 clips of either sign, rounded to integers that fit the kernels (64 at most).
+  private static let lloyd4: [Int32] = [
+    -64, -49, -39, -31, -23, -17, -11, -5, 1, 7, 12, 19, 25, 32, 41, 53,
+  ]
 
   /// Reads a name such as `e2m1` or `int8`.
   ///
@@ -29,31 +38,66 @@ package struct NumberFormat: Hashable, Sendable, CustomStringConvertible {
   ///   `e5m2` would reach 7 * 2^30, and no F16 scale could bring weights that far up).
   package init(_ name: String) throws {
     self.name = name
-    if let match = name.wholeMatch(of: /e([1-4])m([0-6])/), let e = Int(match.1),
-      let m = Int(match.2), e + m <= 7
+    var mantissaBits: Int?
+    var isZeroPointed = false
+    if let match = name.wholeMatch(of: /(u?)e([1-4])m([0-6])/), let e = Int(match.2),
+      let m = Int(match.3), e + m <= (match.1.isEmpty ? 7 : 8)
     {
-      bits = 1 + e + m
+      isSigned = match.1.isEmpty
+      bits = (isSigned ? 1 : 0) + e + m
       mantissaBits = m
-      isAsymmetric = false
-      magnitudes = (0..<(1 << (e + m))).map { code in
+      let magnitudes = (0..<(1 << (e + m))).map { code in
         let (exponent, mantissa) = (code >> m, code & ((1 << m) - 1))
         // Exponent 0 is subnormal: the same step as exponent 1, without the hidden bit.
         return exponent == 0 ? Int32(mantissa) : Int32((1 << m) + mantissa) << (exponent - 1)
       }
-    } else if let match = name.wholeMatch(of: /int([2-8])/), let b = Int(match.1) {
+      codebook = isSigned ? magnitudes + magnitudes.map { -$0 } : magnitudes
+    } else if let match = name.wholeMatch(of: /(u?)int([2-8])/), let b = Int(match.2) {
+      isSigned = match.1.isEmpty
       bits = b
-      mantissaBits = nil
-      isAsymmetric = b == 4
-      magnitudes = b == 4 ? Array(0...15) : Array(0..<Int32(1 << (b - 1)))
+      isZeroPointed = name == "int4"
+      if isZeroPointed || !isSigned {
+        codebook = Array(0..<Int32(1 << b))
+      } else {
+        let magnitudes = Array(0..<Int32(1 << (b - 1)))
+        codebook = magnitudes + magnitudes.map { -$0 }
+      }
+    } else if name == "lloyd4" {
+      isSigned = true
+      bits = 4
+      codebook = NumberFormat.lloyd4
     } else {
       throw Failure("format \(name): expected a name like e2m1 or int8")
     }
+    self.mantissaBits = mantissaBits
+    isAsymmetric = isZeroPointed
+    hasSignedScales = name == "lloyd4"
+    let rule: (Double) -> Double = { LevelTable.tie($0, mantissaBits: mantissaBits) }
+    let codebook = codebook
+    tables = (0..<(isZeroPointed ? codebook.count : 1)).map { zero in
+      LevelTable(codebook.map { $0 - Int32(zero) }, tie: rule)
+    }
   }
 
+  /// The levels of a group: all integers that its codes stand for, its zero point subtracted.
+  package func levels(zero: UInt8 = 0) -> LevelTable { tables[isAsymmetric ? Int(zero) : 0] }
+
+  /// What a group's absolute maximum is mapped to.
+  package var maxCode: Int32 { isAsymmetric ? codebook[15] : max(levels().high, -levels().low) }
+
+  /// The code of the sign, `2^(bits-1)`, of a signed format.
+  package var signBit: UInt8 { UInt8(1 << (bits - 1)) }
+
   /// The integer that `code` stands for (for an asymmetric format, before the zero point is subtracted).
-  package func decode(_ code: UInt8) -> Int32 {
-    if isAsymmetric { return magnitudes[Int(code)] }
-    let magnitude = magnitudes[Int(code & (signBit - 1))]
-    return code & signBit == 0 ? magnitude : -magnitude
-  }
+  package func decode(_ code: UInt8) -> Int32 { codebook[Int(code)] }
+
+  /// The code of `level`, an integer that `decode` returns for it, plus the zero point of an asymmetric format; no code is a negative zero.
+  package func code(level: Int32, zero: UInt8 = 0) -> UInt8 { levels(zero: zero).code(level) }
+
+  package var description: String { name }
+}
+
+extension NumberFormat: Hashable {
+  package static func == (a: NumberFormat, b: NumberFormat) -> Bool { a.name == b.name }
+  package func hash(into hasher: inout Hasher) { hasher.combine(name) }
 }

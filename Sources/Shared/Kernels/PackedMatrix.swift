@@ -3,36 +3,45 @@ import Formats
 import Platform
 import Tensors
 
-/// A 4-bit weight [outputs][inputs] with a scale per group of inputs, left packed where the file is mapped.
+/// A low-bit weight [outputs][inputs] with a scale per group of inputs; 4-bit codes are left packed where the file is mapped.
 ///
 /// METHODS.md section 4 defines the product, `lowbit.h` repeats it beside the kernels: exact integers inside a group, f32 fused
 /// multiply-adds over the groups in ascending order, the bias last. The same bits on every processor and number of threads.
 package struct PackedMatrix: @unchecked Sendable {
-  package let codes: Tensor
-  package let scales: Tensor
-  package let zeros: Tensor?
+  /// What keeps the views below alive.
+  private let tensors: [Tensor]
   package let format: NumberFormat
   package let outputs: Int
   package let inputs: Int
   package let groupSize: Int
-  /// Views of the tensors above, for the kernels.
+  /// Views of the tensors, for the kernels.
   private let packed: fpq_packed
+  private var name: String { tensors[0].name }
+
+  /// Which levels of a code book a matrix stands for: levels below zero have a matrix of their own where they have scales of their own.
+  package enum Part: Sendable {
+    case all, positive, negative
+  }
 
   /// Views packed codes and their scales as a matrix.
   ///
   /// - Parameters:
-  ///   - codes: U8 [outputs][(inputs + 1) / 2], the low nibble for the even input.
-  ///   - scales: F16 [outputs][groups], finite and not negative; the last group may be shorter.
+  ///   - codes: U8 [outputs][(inputs + 1) / 2], the low nibble for the even input; of a format of more than 4 bits I8
+  ///     [outputs][inputs], decoded.
+  ///   - scales: F16 [outputs][groups], finite, not negative unless the format has signed scales; the last group may be shorter.
+  ///   - tensorScale: a scale of the whole weight.
   ///   - zeros: U8 [outputs][groups], 0 to 15, for `int4` and for no other format.
   ///   - inputs: the length of a row.
-  ///   - format: one of 4 bits.
+  ///   - format: one of 4 to 6 bits.
   ///   - groupSize: inputs per scale.
+  ///   - part: which levels count; the others are 0.
   /// - Throws: `Failure` naming the tensor that does not fit.
   package init(
-    codes: Tensor, scales: Tensor, zeros: Tensor?, inputs: Int, format: NumberFormat, groupSize: Int
+    codes: Tensor, scales: Tensor, tensorScale: Float = 1, zeros: Tensor?, inputs: Int,
+    format: NumberFormat, groupSize: Int, part: Part = .all
   ) throws {
-    guard format.bits == 4, format.maxCode <= 64 else {
-      throw Failure(codes.place, "expected a 4-bit format, found \(format)")
+    guard (4...6).contains(format.bits), format.maxCode <= 64, format.isSigned else {
+      throw Failure(codes.place, "expected a weight format of 4 to 6 bits, found \(format)")
     }
     guard inputs > 0, groupSize > 0, min(groupSize, inputs) <= FPQ_LONGEST_GROUP else {
       throw Failure(
@@ -40,12 +49,12 @@ package struct PackedMatrix: @unchecked Sendable {
         "expected groups of 1 to \(FPQ_LONGEST_GROUP) inputs, found \(groupSize) of \(inputs)")
     }
     let outputs = codes.shape.first ?? 0
-    guard codes.dtype == .u8, codes.shape.count == 2, outputs > 0,
-      codes.shape[1] == inputs / 2 + inputs % 2
-    else {
+    let isNibbles = format.bits == 4
+    let (dtype, width) = isNibbles ? (DType.u8, inputs / 2 + inputs % 2) : (.i8, inputs)
+    guard codes.dtype == dtype, codes.shape.count == 2, outputs > 0, codes.shape[1] == width else {
       throw Failure(
         codes.place,
-        "expected U8 [outputs, \(inputs / 2 + inputs % 2)], found \(codes.dtype.rawValue) \(codes.shape)"
+        "expected \(dtype.rawValue) [outputs, \(width)], found \(codes.dtype.rawValue) \(codes.shape)"
       )
     }
     let groups = (inputs - 1) / groupSize + 1
@@ -55,13 +64,18 @@ package struct PackedMatrix: @unchecked Sendable {
         "expected F16 [\(outputs), \(groups)], found \(scales.dtype.rawValue) \(scales.shape)")
     }
     let scaleBytes = scales.bytes
+    let signs: UInt16 = format.hasSignedScales ? 0x8000 : 0
     for index in 0..<(outputs * groups) {
       let bits = scaleBytes.loadUnaligned(fromByteOffset: index * 2, as: UInt16.self)
-      guard bits < 0x7C00 else {
+      guard bits & ~signs < 0x7C00 else {
         throw Failure(
           scales.place,
-          "expected finite scales >= 0, found \(Float16(bitPattern: bits)) at \(index)")
+          "expected finite scales\(signs == 0 ? " >= 0" : ""), found \(Float16(bitPattern: bits)) at \(index)"
+        )
       }
+    }
+    guard tensorScale > 0, tensorScale.isFinite else {
+      throw Failure(scales.place, "expected a scale of the tensor above 0, found \(tensorScale)")
     }
     guard format.isAsymmetric == (zeros != nil) else {
       throw Failure(
@@ -78,40 +92,38 @@ package struct PackedMatrix: @unchecked Sendable {
         throw Failure(zeros.place, "expected zero points of 0 to 15, found \(high)")
       }
     }
-    (self.codes, self.scales, self.zeros, self.format) = (codes, scales, zeros, format)
-    (self.outputs, self.inputs, self.groupSize) = (outputs, inputs, min(groupSize, inputs))
+    tensors = [codes, scales] + (zeros.map { [$0] } ?? [])
+    (self.format, self.outputs, self.inputs) = (format, outputs, inputs)
+    self.groupSize = min(groupSize, inputs)
     var packed = fpq_packed()
-    packed.codes = codes.bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
+    if isNibbles {
+      packed.codes = codes.bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
+    } else {
+      packed.integers = codes.bytes.baseAddress?.assumingMemoryBound(to: Int8.self)
+    }
     packed.scales = scaleBytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
     packed.zeros = zeros?.bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
+    packed.tensor_scale = tensorScale
     withUnsafeMutableBytes(of: &packed.codebook) { codebook in
-      for code in 0..<16 { codebook[code] = UInt8(truncatingIfNeeded: format.decode(UInt8(code))) }
+      for code in 0..<16 {
+        let level = format.decode(UInt8(code))
+        let counts = part == .all || (part == .positive) == (level > 0)
+        codebook[code] = UInt8(truncatingIfNeeded: counts ? level : 0)
+      }
     }
     (packed.outputs, packed.inputs, packed.group) = (outputs, inputs, self.groupSize)
     self.packed = packed
   }
 
-  /// y [tokens][outputs] for x [tokens][inputs], quantized on the way unless `activation` is nil (W4A16).
-  package func multiply(_ x: Matrix, activation: ActivationFormat?, bias: [Float]?) -> Matrix {
-    if let activation {
-      return multiply(
-        QuantizedTokens(x, activation: activation, groupSize: groupSize), bias: bias)
-    }
-    precondition(x.columns == inputs, "\(codes.name): input of \(x.columns), weight of \(inputs)")
-    return product(tokens: x.rows, bias: bias) { packed, block, bias, y in
-      fpq_multiply_f32(&packed, x.pointer, block, bias, y)
-    }
-  }
-
-  /// y [tokens][outputs] for an input that several layers may share.
+  /// y [tokens][outputs] for a prepared input, which several layers may share.
   package func multiply(_ x: QuantizedTokens, bias: [Float]?) -> Matrix {
     precondition(
-      x.inputs == inputs && x.groupSize == groupSize,
-      "\(codes.name): input of \(x.inputs) in groups of \(x.groupSize), weight of \(inputs) in \(groupSize)"
+      x.inputs == inputs && x.preparation.groupSize == groupSize,
+      "\(name): input of \(x.inputs) in groups of \(x.preparation.groupSize), weight of \(inputs) in \(groupSize)"
     )
     var tokens = fpq_tokens(
       codes: nil, scales: x.scales.pointer,
-      per_group: x.activation.granularity == .tokenGroup ? 1 : 0)
+      per_group: x.preparation.activation?.granularity == .tokenGroup ? 1 : 0, offset: x.offset)
     return withExtendedLifetime(x) {
       switch x.storage {
       case .bytes(let codes):
@@ -138,7 +150,7 @@ package struct PackedMatrix: @unchecked Sendable {
     _ kernel: (inout fpq_packed, fpq_block, UnsafePointer<Float>?, UnsafeMutablePointer<Float>) ->
       Void
   ) -> Matrix {
-    precondition(bias == nil || bias?.count == outputs, "\(codes.name): bias of another length")
+    precondition(bias == nil || bias?.count == outputs, "\(name): bias of another length")
     let y = Matrix(rows: tokens, columns: outputs)
     let (wide, tall) = PackedMatrix.blockShape(outputs: outputs)
     let across = (outputs + wide - 1) / wide

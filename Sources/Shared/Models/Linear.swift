@@ -6,11 +6,14 @@ import Tensors
 /// A linear layer `y = x W^T + b` under the name its parameters have in the file (`transformer_blocks.0.attn1.to_q`).
 package final class Linear: Sendable {
   package enum Weight: Sendable {
-    /// Float, in its stored type.
-    case dense(DenseMatrix)
-    /// 4 bits with scales; the input is quantized in the given format on the way, or stays f32 (nil: W4A16).
-    case packed(PackedMatrix, ActivationFormat?)
+    /// Float, in its stored type; the input is rounded to the given format first, or not (nil).
+    case dense(DenseMatrix, ActivationFormat?)
+    /// Low-bit, for an input prepared in the given way.
+    case packed(PackedWeight, QuantizedTokens.Preparation)
   }
+
+  /// Channels that share a scale where a float layer's input is rounded with the granularity `token-group`.
+  package static let floatGroupSize = 64
 
   package let name: String
   package let inputs: Int
@@ -22,10 +25,12 @@ package final class Linear: Sendable {
   ///
   /// The weight may have further dimensions of `inputs` elements together: a convolution that does not overlap is a
   /// linear layer over its flattened kernel.
+  /// With `activations` the input is rounded to that format on the way (W16Ax, to see what activations alone cost).
   ///
   /// - Throws: `Failure` naming the file and the tensor for one that is missing or has another shape.
   package init(
-    _ name: String, inputs: Int, outputs: Int, hasBias: Bool = true, from source: any TensorSource
+    _ name: String, inputs: Int, outputs: Int, hasBias: Bool = true,
+    activations: ActivationFormat? = nil, from source: any TensorSource
   ) throws {
     self.name = name
     self.inputs = inputs
@@ -35,42 +40,40 @@ package final class Linear: Sendable {
     else {
       throw Failure(tensor.place, "expected shape \([outputs, inputs]), found \(tensor.shape)")
     }
-    weight = .dense(try DenseMatrix(tensor))
+    weight = .dense(try DenseMatrix(tensor), activations)
     bias = hasBias ? try source.tensor("\(name).bias", shape: [outputs]).floats() : nil
   }
 
   /// A layer of packed weights; `bias` [outputs].
   package init(
-    _ name: String, packed: PackedMatrix, activations: ActivationFormat?, bias: [Float]?
-  ) throws {
-    if let activations { try QuantizedTokens.check(activations) }
+    _ name: String, packed: PackedWeight, preparation: QuantizedTokens.Preparation, bias: [Float]?
+  ) {
     self.name = name
     inputs = packed.inputs
     outputs = packed.outputs
-    weight = .packed(packed, activations)
+    weight = .packed(packed, preparation)
     self.bias = bias
   }
 
   /// The product for x [tokens][inputs]: [tokens][outputs].
   package func callAsFunction(_ x: Matrix) -> Matrix { Linear.products([self], x)[0] }
 
-  /// The products of layers that read the same `x` [tokens][inputs]; an input that several quantize alike is quantized once.
+  /// The products of layers that read the same `x` [tokens][inputs]; an input that several prepare alike is prepared once.
   private static func products(_ layers: [Linear], _ x: Matrix) -> [Matrix] {
-    var shared: QuantizedTokens?
+    var made: [QuantizedTokens] = []
+    func tokens(_ preparation: QuantizedTokens.Preparation) -> QuantizedTokens {
+      if let earlier = made.first(where: { $0.preparation == preparation }) { return earlier }
+      made.append(QuantizedTokens(x, preparation))
+      return made[made.count - 1]
+    }
     return layers.map { layer in
       switch layer.weight {
-      case .dense(let matrix): return matrix.multiply(x, bias: layer.bias)
-      case .packed(let matrix, nil): return matrix.multiply(x, activation: nil, bias: layer.bias)
-      case .packed(let matrix, let format?):
-        let tokens: QuantizedTokens
-        if let earlier = shared, earlier.activation == format, earlier.groupSize == matrix.groupSize
-        {
-          tokens = earlier
-        } else {
-          tokens = QuantizedTokens(x, activation: format, groupSize: matrix.groupSize)
-          shared = tokens
-        }
-        return matrix.multiply(tokens, bias: layer.bias)
+      case .dense(let matrix, let format):
+        let rounded = format.map { $0.rounded(x, groupSize: floatGroupSize) }
+        return matrix.multiply(rounded ?? x, bias: layer.bias)
+      case .packed(let weight, let preparation):
+        return weight.multiply(
+          tokens(preparation), unrounded: { tokens(preparation.unrounded) }, bias: layer.bias)
       }
     }
   }

@@ -5,10 +5,9 @@ import Tensors
 
 /// The tensors and metadata of a packed transformer.
 ///
-/// For each quantized layer `L` the nibbles `L.weight` U8 [N][ceil(K/2)]
-/// (low nibble = even k), `L.scales` F16 [N][groups] and, for asymmetric formats, `L.zeros` U8 [N][ceil(groups/2)] (packed
-/// as the codes); everything else as in
-/// the float model, in 16 bits. Formats by layer under `fpq.layers`, the activation format under `fpq.activations`.
+/// For each quantized layer `L` the codes `L.weight` (4 bits: U8 [N][ceil(K/2)], low nibble = even k), what `LayerTensors` lists, with
+/// zero points two a byte as the codes, and `L.bias` F32; everything else as in the float model, in 16 bits. Formats by layer under
+/// `fpq.layers`, the activation format under `fpq.activations`.
 package struct PackedLayout: Sendable {
   package let metadata: StreamMetadata
   package let layers: LayerFormats
@@ -26,38 +25,57 @@ package struct PackedLayout: Sendable {
   }
 
   /// The linear layer `name`, packed when the metadata lists it, float otherwise.
+  ///
+  /// - Parameters:
+  ///   - name: of the layer.
+  ///   - inputs: K.
+  ///   - outputs: N.
+  ///   - activations: how inputs are quantized, instead of what the layer itself asks for.
+  ///   - source: the packed model.
+  /// - Throws: `Failure` naming the tensor that is missing or does not fit.
   package func linear(
-    _ name: String, inputs: Int, outputs: Int, activations: ActivationFormat?,
+    _ name: String, inputs: Int, outputs: Int, activations: ActivationOverride,
     from source: any TensorSource
   ) throws -> Linear {
     guard let entry = layers.entries[name] else {
       return try Linear(name, inputs: inputs, outputs: outputs, from: source)
     }
-    let codes = try source.tensor("\(name).weight", shape: [outputs, (inputs + 1) / 2])
-    let groups = (inputs + entry.groupSize - 1) / entry.groupSize
-    let zeros =
-      entry.format.isAsymmetric
-      ? try unpacked(source.tensor("\(name).zeros"), rows: outputs, columns: groups) : nil
-    let matrix = try PackedMatrix(
-      codes: codes, scales: source.tensor("\(name).scales"), zeros: zeros,
-      inputs: inputs, format: entry.format, groupSize: entry.groupSize)
-    return try Linear(
-      name, packed: matrix, activations: activations,
+    let tensors = try LayerTensors(
+      name, entry, outputs: outputs, inputs: inputs, zerosPerByte: 2, from: source)
+    let weight = try PackedWeight(
+      codes: source.tensor("\(name).weight"), tensors, entry, outputs: outputs, inputs: inputs)
+    let transform = InputTransform(
+      center: try tensors.center?.floats(), smooth: try tensors.smooth?.floats(),
+      hadamard: entry.hadamard)
+    let format =
+      switch activations {
+      case .asPacked: try entry.activations.map(ActivationFormat.parse) ?? self.activations
+      case .use(let format): format
+      }
+    let preparation = try QuantizedTokens.Preparation(
+      transform: transform.isIdentity ? nil : transform,
+      activation: entry.isNonnegative ? format?.nonnegative : format,
+      staticScale: try tensors.inputScale?.floats()[0], groupSize: min(entry.groupSize, inputs))
+    return Linear(
+      name, packed: weight, preparation: preparation,
       bias: try source.find("\(name).bias").map { _ in
         try source.tensor("\(name).bias", shape: [outputs]).floats()
       })
   }
+}
 
-  /// Zero points one a byte, [rows][columns], for the kernels: a hundredth of the codes' size.
-  private func unpacked(_ packed: Tensor, rows: Int, columns: Int) throws -> Tensor {
-    guard packed.dtype == .u8, packed.shape == [rows, (columns + 1) / 2] else {
-      throw Failure(
-        packed.place,
-        "expected U8 [\(rows), \((columns + 1) / 2)], found \(packed.dtype.rawValue) \(packed.shape)"
-      )
+/// Which activation format a packed model runs with.
+package enum ActivationOverride: Sendable {
+  /// What the packed model says.
+  case asPacked
+  /// The given one; nil keeps inputs in f32 (W4A16).
+  case use(ActivationFormat?)
+
+  /// The activation format that most of `packed` runs with.
+  package func format(of packed: PackedLayout) -> ActivationFormat? {
+    switch self {
+    case .asPacked: packed.activations
+    case .use(let format): format
     }
-    let values = try PackedCodes.unpackNibbles(
-      Array(packed.bytes), rows: rows, columns: columns, place: packed.place)
-    return Tensor(name: packed.name, dtype: .u8, shape: [rows, columns], values: values)
   }
 }

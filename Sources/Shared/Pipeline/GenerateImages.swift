@@ -1,5 +1,6 @@
 import Formats
 import Foundation
+import Models
 import Platform
 import Sampling
 import Tensors
@@ -112,6 +113,8 @@ package struct GenerateImages {
     text += ", Size: \(size.width)x\(size.height), Model: \(name)"
     if let packed = source.packed {
       text += ", FPQ: W4 \(activations.format(of: packed)?.description ?? "A16")"
+    } else if case .use(let format?) = activations {
+      text += ", FPQ: W16 \(format)"
     }
     return text + ", Version: fpq \(StreamMetadata.version)"
   }

@@ -35,36 +35,25 @@ package struct TransformerSource {
       StreamMetadata.kind(of: weights) == nil ? nil : try PackedLayout(of: weights)
   }
 
-  /// Builds the transformer; `activations` overrides what a packed model was made for.
+  /// Builds the transformer.
+  ///
+  /// - Parameters:
+  ///   - activations: how the inputs of quantized layers are rounded, instead of what a packed model was made for; in a float model,
+  ///     how those of all linear layers of the blocks are (W16Ax: what activations alone cost).
+  /// - Throws: `Failure` naming the tensor that is missing or does not fit.
   package func transformer(activations: ActivationOverride = .asPacked) throws -> PixArtTransformer
   {
-    guard let packed else {
-      if case .use(let format?) = activations {
-        throw Failure(
-          weights.path, "expected a packed model for --activations \(format), found a float one")
+    try PixArtTransformer(config: config, weights: weights) { name, inputs, outputs in
+      if let packed {
+        return try packed.linear(
+          name, inputs: inputs, outputs: outputs, activations: activations, from: weights)
       }
-      return try PixArtTransformer(config: config, weights: weights)
-    }
-    let format = activations.format(of: packed)
-    return try PixArtTransformer(config: config, weights: weights) { name, inputs, outputs in
-      try packed.linear(
+      var format: ActivationFormat?
+      if case .use(let wanted) = activations, name.hasPrefix("transformer_blocks.") {
+        format = wanted
+      }
+      return try Linear(
         name, inputs: inputs, outputs: outputs, activations: format, from: weights)
-    }
-  }
-}
-
-/// Which activation format a packed model runs with.
-package enum ActivationOverride {
-  /// What the packed model says.
-  case asPacked
-  /// The given one; nil keeps inputs in f32 (W4A16).
-  case use(ActivationFormat?)
-
-  /// The activation format that `packed` runs with.
-  package func format(of packed: PackedLayout) -> ActivationFormat? {
-    switch self {
-    case .asPacked: packed.activations
-    case .use(let format): format
     }
   }
 }

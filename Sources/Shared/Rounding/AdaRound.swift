@@ -70,12 +70,11 @@ package struct AdaRound {
     var steps: [Double] = []
     for index in Swift.stride(from: 0, to: weight.count, by: stride) {
       let (row, k) = (index / weight.columns, index % weight.columns)
-      let group = k / scales.groupSize
-      let scale = scales.scales[row * scales.groups + group]
-      guard scale > 0 else { continue }
-      let (low, high) = scales.format.levels(zero: scales.zero(row: row, group: group))
-      let level = min(max(Double(weight.row(row)[k]) / scale, Double(low)), Double(high))
-      steps.append(scale * SoftRounding.step(at: level, scales.format))
+      let group = scales[row: row, group: k / scales.groupSize]
+      let step = SoftRounding.neighbours(
+        of: Double(weight.row(row)[k]), group, scales.format.levels(zero: group.zero)
+      ).step
+      if step > 0 { steps.append(step) }
     }
     steps.sort()
     return steps.isEmpty ? 1 : steps[steps.count / 2]

@@ -3,8 +3,16 @@ import Foundation
 import Platform
 import Tensors
 
-/// A codes stream: per layer `L` the tensors `L.codes` U8 [N][K] (one code a byte), `L.scales` F16 [N][groups], for asymmetric
-/// formats `L.zeros` U8 [N][groups], and `L.bias_correction` F32 [N]; formats, planned layers and losses in the metadata.
+/// A rounded layer and how it is stored.
+struct CodedLayer {
+  let rounded: RoundedLayer
+  let entry: LayerFormats.Entry
+  /// What the layers of its site share.
+  let siteTensors: [Tensor]
+}
+
+/// A codes stream: per layer `L` the tensors `L.codes` U8 [N][K] (one code a byte), `L.bias_correction` F32 [N], and what `LayerTensors`
+/// lists; formats, planned layers and losses in the metadata.
 package final class CodesFile {
   package let path: String
   package let metadata: StreamMetadata
@@ -28,15 +36,12 @@ package final class CodesFile {
   /// One layer's tensors, views of the file.
   package struct Layer {
     package let codes: Tensor
-    package let scales: Tensor
-    package let zeros: Tensor?
+    package let tensors: LayerTensors
     package let biasCorrection: Tensor
-    package let format: NumberFormat
-    package let groupSize: Int
+    package let entry: LayerFormats.Entry
 
     package var outputs: Int { codes.shape[0] }
     package var inputs: Int { codes.shape[1] }
-    package var groups: Int { scales.shape[1] }
   }
 
   /// - Throws: `Failure` naming the tensor that is missing or does not fit.
@@ -48,30 +53,22 @@ package final class CodesFile {
     guard codes.shape.count == 2, codes.dtype == .u8 else {
       throw Failure(codes.place, "expected U8 [N, K], found \(codes.dtype.rawValue) \(codes.shape)")
     }
-    let (outputs, inputs) = (codes.shape[0], codes.shape[1])
-    let groups = (inputs + entry.groupSize - 1) / entry.groupSize
-    func tensor(_ suffix: String, _ dtype: DType, _ shape: [Int]) throws -> Tensor {
-      let found = try source.tensor("\(name).\(suffix)", shape: shape)
-      guard found.dtype == dtype else {
-        throw Failure(found.place, "expected \(dtype.rawValue), found \(found.dtype.rawValue)")
-      }
-      return found
-    }
     guard codes.bytes.allSatisfy({ $0 < 1 << entry.format.bits }) else {
       throw Failure(codes.place, "expected codes below \(1 << entry.format.bits)")
     }
-    let zeros = entry.format.isAsymmetric ? try tensor("zeros", .u8, [outputs, groups]) : nil
-    if let zeros, !zeros.bytes.allSatisfy({ $0 < 16 }) {
+    let tensors = try LayerTensors(
+      name, entry, outputs: codes.shape[0], inputs: codes.shape[1], zerosPerByte: 1, from: source)
+    if let zeros = tensors.zeros, !zeros.bytes.allSatisfy({ $0 < 16 }) {
       throw Failure(zeros.place, "expected zero points below 16")
     }
-    let correction = try tensor("bias_correction", .f32, [outputs])
-    for values in [try tensor("scales", .f16, [outputs, groups]), correction]
-    where try !values.floats().allSatisfy(\.isFinite) {
-      throw Failure(values.place, "expected finite numbers, found NaN or infinity")
+    let correction = try source.tensor("\(name).bias_correction", shape: [codes.shape[0]])
+    guard correction.dtype == .f32 else {
+      throw Failure(correction.place, "expected F32, found \(correction.dtype.rawValue)")
     }
-    return Layer(
-      codes: codes, scales: try tensor("scales", .f16, [outputs, groups]), zeros: zeros,
-      biasCorrection: correction, format: entry.format, groupSize: entry.groupSize)
+    guard try correction.floats().allSatisfy(\.isFinite) else {
+      throw Failure(correction.place, "expected finite numbers, found NaN or infinity")
+    }
+    return Layer(codes: codes, tensors: tensors, biasCorrection: correction, entry: entry)
   }
 
   /// Writes `layers` to `output` and commits it.
@@ -84,51 +81,46 @@ package final class CodesFile {
   ///   - output: where to.
   /// - Throws: `Failure` when it cannot be written.
   static func write(
-    _ layers: [String: RoundedLayer], planned: [String], history: [String], model: StreamMetadata,
+    _ layers: [String: CodedLayer], planned: [String], history: [String], model: StreamMetadata,
     to output: OutputFile
   ) throws {
-    let formats = LayerFormats(
-      layers.mapValues {
-        .init(format: $0.quantized.format, groupSize: $0.quantized.groupSize)
-      })
     let metadata = StreamMetadata(
       kind: .codes, model: model.model, modelSHA256: model.modelSHA256, history: history,
       settings: [
-        "layers": formats.json, "planned": planned.joined(separator: "\n"),
-        "errors": CodesFile.errorTable(layers),
+        "layers": LayerFormats(layers.mapValues(\.entry)).json,
+        "planned": planned.joined(separator: "\n"), "errors": CodesFile.errorTable(layers),
       ])
-    let entries = layers.flatMap { CodesFile.entries(of: $1, layer: $0) }
-    try SafetensorsWriter.write(entries, metadata: metadata.dictionary, to: output)
+    var shared: [String: Tensor] = [:]
+    for layer in layers.values { for tensor in layer.siteTensors { shared[tensor.name] = tensor } }
+    let tensors = layers.flatMap { CodesFile.tensors(of: $1, layer: $0) } + shared.values
+    try SafetensorsWriter.write(
+      tensors.map { SafetensorsWriter.Entry($0) }, metadata: metadata.dictionary, to: output)
     try output.commit()
   }
 
-  private static func entries(
-    of layer: RoundedLayer, layer name: String
-  ) -> [SafetensorsWriter.Entry] {
-    let quantized = layer.quantized
-    let (rows, groups) = (quantized.rows, quantized.groups)
-    func tensor(_ suffix: String, _ dtype: DType, _ shape: [Int], _ values: [some BitwiseCopyable])
-      -> SafetensorsWriter.Entry
-    {
-      .init(Tensor(name: "\(name).\(suffix)", dtype: dtype, shape: shape, values: values))
+  private static func tensors(of layer: CodedLayer, layer name: String) -> [Tensor] {
+    let (codes, scales) = (layer.rounded.quantized.codes, layer.rounded.quantized.scales)
+    var tensors = LayerTensors.tensors(of: scales, layer: name)
+    tensors.append(
+      Tensor(
+        name: "\(name).codes", dtype: .u8, shape: [scales.rows, scales.columns], values: codes))
+    tensors.append(
+      Tensor(
+        name: "\(name).bias_correction", dtype: .f32, shape: [scales.rows],
+        values: layer.rounded.biasCorrection))
+    if scales.format.isAsymmetric {
+      tensors.append(
+        Tensor(
+          name: "\(name).zeros", dtype: .u8, shape: [scales.rows, scales.groups],
+          values: scales.zeros))
     }
-    var entries = [
-      tensor("codes", .u8, [rows, quantized.columns], quantized.codes),
-      tensor("scales", .f16, [rows, groups], quantized.scales),
-      tensor(
-        "bias_correction", .f32, [rows],
-        layer.biasCorrection ?? Array(repeating: Float(0), count: rows)),
-    ]
-    if quantized.format.isAsymmetric {
-      entries.append(tensor("zeros", .u8, [rows, groups], quantized.zeros))
-    }
-    return entries
+    return tensors
   }
 
   /// The relative output error of each layer, nearest and as rounded, as JSON.
-  private static func errorTable(_ layers: [String: RoundedLayer]) -> String {
+  private static func errorTable(_ layers: [String: CodedLayer]) -> String {
     let members = layers.sorted { $0.key < $1.key }.map { name, layer in
-      let report = layer.report
+      let report = layer.rounded.report
       let figures = String(format: "%.6g,%.6g", report.errorBefore, report.errorAfter)
       return "\(JSON.quote(name)):[\(figures)]"
     }

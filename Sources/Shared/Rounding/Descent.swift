@@ -56,30 +56,28 @@ struct Descent {
 
   /// Refits scales, then sweeps; returns how many codes the last sweep of each chunk of rows changed.
   private func round(_ levels: inout Levels, gradient: Matrix, rowLosses: [Double]) -> Int {
-    let groups = levels.scales.groups
     let chunks = (weight.rows + Descent.rowChunk - 1) / Descent.rowChunk
     var changed = [Int](repeating: 0, count: chunks)
-    var scales = levels.scales.scales
+    var scales = levels.scales.all
     let fixed = levels
     changed.withUnsafeMutableBufferPointer { changed in
       scales.withUnsafeMutableBufferPointer { scales in
         nonisolated(unsafe) let (changed, scales) = (changed, scales)
         Parallel.chunks(of: weight.rows, size: Descent.rowChunk) { range in
-          let rows = Chunk(
-            rows: range, levels: fixed,
-            scales: UnsafeMutableBufferPointer(
-              rebasing: scales[(range.lowerBound * groups)..<(range.upperBound * groups)]),
-            gradient: gradient, hessian: objective.hessian)
+          var rows = Chunk(
+            rows: range, levels: fixed, gradient: gradient, hessian: objective.hessian)
           if options.refitsScales { rows.refitScales() }
           for _ in 0..<options.sweeps {
             let count = rows.sweep(rowLosses: rowLosses)
             changed[range.lowerBound / Descent.rowChunk] = count
             if Double(count) < 0.002 * Double(range.count * weight.columns) { break }
           }
+          let first = range.lowerBound * fixed.scales.groups
+          for (index, group) in rows.groups.enumerated() { scales[first + index] = group }
         }
       }
     }
-    levels.scales.scales = scales
+    levels.scales.all = scales
     return changed.reduce(0, +)
   }
 
@@ -87,67 +85,92 @@ struct Descent {
   private struct Chunk {
     let rows: Range<Int>
     let levels: Levels
-    /// [rows][groups].
-    let scales: UnsafeMutableBufferPointer<Double>
     /// R [all rows][columns].
     let gradient: Matrix
     let hessian: Matrix
+    /// [rows][groups].
+    private(set) var groups: [GroupScales.Group]
 
-    /// Moves each scale to the minimum given the codes, t = s - c_g R_g / c_g' H_gg c_g, where that is positive and lowers the loss.
-    func refitScales() {
-      let groups = levels.scales.groups
-      let change = Matrix(rows: rows.count, columns: levels.scales.groupSize)
-      let curved = Matrix(rows: rows.count, columns: levels.scales.groupSize)
-      for group in 0..<groups {
-        let columns = levels.scales.range(group)
-        let first = columns.lowerBound
-        multiply(
-          rows: rows.count, columns: columns.count, depth: columns.count,
-          levels.matrix.row(rows.lowerBound) + first, hessian.columns,
-          hessian.row(first) + first, hessian.columns, add: false, curved.pointer, curved.columns)
-        var isChanged = false
-        for (index, row) in rows.enumerated() {
-          let c = levels.matrix.row(row) + first
-          let a = dot(columns.count, c, curved.row(index))
-          let b = dot(columns.count, c, gradient.row(row) + first)
-          let scale = scales[index * groups + group]
-          var step = 0.0
-          if scale > 0, a > 0, scale - b / a > 0 {
-            let refitted = levels.scales.stored(scale - b / a)
-            let difference = refitted - scale
-            if 2 * difference * b + difference * difference * a < 0 {
-              step = difference
-              scales[index * groups + group] = refitted
-              isChanged = true
-            }
-          }
-          for k in 0..<columns.count { change.row(index)[k] = Float(step) * c[k] }
-        }
-        guard isChanged else { continue }
-        multiply(
-          rows: rows.count, columns: hessian.columns, depth: columns.count, change.pointer,
-          change.columns, hessian.row(first), hessian.columns, add: true,
-          gradient.row(rows.lowerBound), gradient.columns)
+    init(rows: Range<Int>, levels: Levels, gradient: Matrix, hessian: Matrix) {
+      self.rows = rows
+      self.levels = levels
+      self.gradient = gradient
+      self.hessian = hessian
+      groups = rows.flatMap { row in
+        (0..<levels.scales.groups).map { levels.scales[row: row, group: $0] }
       }
+    }
+
+    /// Moves each scale to the minimum given the codes, where that keeps its sign and lowers the loss.
+    mutating func refitScales() {
+      for number in 0..<levels.scales.groups {
+        if levels.scales.negativeScales.isEmpty {
+          refit(number, part: { $0 }, scale: \.scale)
+        } else {
+          refit(number, part: { max($0, 0) }, scale: \.scale)
+          refit(number, part: { min($0, 0) }, scale: \.negativeScale)
+        }
+      }
+    }
+
+    /// Refits the scale of the levels' `part` c of a group: t = s - c R_g / c' H_gg c.
+    private mutating func refit(
+      _ number: Int, part: (Float) -> Float,
+      scale: WritableKeyPath<GroupScales.Group, Double>
+    ) {
+      let columns = levels.scales.range(number)
+      let first = columns.lowerBound
+      let isSplit = !levels.scales.negativeScales.isEmpty
+      let c = Matrix(rows: rows.count, columns: columns.count)
+      let curved = Matrix(rows: rows.count, columns: columns.count)
+      for (index, row) in rows.enumerated() {
+        let source = levels.matrix.row(row) + first
+        for k in 0..<columns.count { c.row(index)[k] = part(source[k]) }
+      }
+      multiply(
+        rows: rows.count, columns: columns.count, depth: columns.count, c.pointer, c.columns,
+        hessian.row(first) + first, hessian.columns, add: false, curved.pointer, curved.columns)
+      var isChanged = false
+      for (index, row) in rows.enumerated() {
+        let a = dot(columns.count, c.row(index), curved.row(index))
+        let b = dot(columns.count, c.row(index), gradient.row(row) + first)
+        let at = index * levels.scales.groups + number
+        let old = groups[at][keyPath: scale]
+        var step = 0.0
+        if a > 0, old * (old - b / a) > 0 {
+          let refitted = levels.scales.stored(old - b / a)
+          let difference = refitted - old
+          if 2 * difference * b + difference * difference * a < 0 {
+            step = difference
+            groups[at][keyPath: scale] = refitted
+            if !isSplit { groups[at].negativeScale = refitted }
+            isChanged = true
+          }
+        }
+        for k in 0..<columns.count { c.row(index)[k] *= Float(step) }
+      }
+      guard isChanged else { return }
+      multiply(
+        rows: rows.count, columns: hessian.columns, depth: columns.count, c.pointer, c.columns,
+        hessian.row(first), hessian.columns, add: true, gradient.row(rows.lowerBound),
+        gradient.columns)
     }
 
     /// One pass over all codes in ascending order of the columns; returns how many changed.
     func sweep(rowLosses: [Double]) -> Int {
       let (count, block) = (hessian.columns, Descent.block)
-      let groups = (0..<count).map { UInt32($0 / levels.scales.groupSize) }
+      let groupOfColumn = (0..<count).map { UInt32($0 / levels.scales.groupSize) }
       let change = Matrix(rows: rows.count, columns: block)
-      let grids = rows.enumerated().map { index, row in
-        (0..<levels.scales.groups).map { group in
-          levels.scales.grid(
-            scale: scales[index * levels.scales.groups + group],
-            zero: levels.scales.zero(row: row, group: group))
+      let grids = rows.indices.map { row in
+        (0..<levels.scales.groups).map {
+          levels.scales.grid(groups[(row - rows.lowerBound) * levels.scales.groups + $0])
         }
       }
       var changed = 0
       for start in stride(from: 0, to: count, by: block) {
         let width = min(block, count - start)
         var changedHere = 0
-        groups.withUnsafeBufferPointer { groups in
+        groupOfColumn.withUnsafeBufferPointer { groups in
           for (index, row) in rows.enumerated() {
             // Gains below this are rounding error of R.
             let bar = -1e-6 * rowLosses[row] / Double(count)

@@ -1,4 +1,5 @@
 import Formats
+import Kernels
 import Tensors
 
 /// Judges a rounded layer on statistics of other prompts than those it was rounded for.
@@ -6,26 +7,24 @@ struct HeldOut {
   /// The other prompts' moments, neither centred nor damped for the error below.
   private let objective: SiteObjective
 
-  init(_ site: SiteMoments) throws {
+  init(_ site: SiteMoments, _ transform: InputTransform) throws {
     var options = ObjectiveOptions()
     options.biasCorrection = false
-    objective = try site.objective(options)
+    objective = try site.objective(options, transform)
   }
 
-  /// E |(V - W) x + b|^2 over E |W x|^2, with the bias correction b that came from the calibration prompts.
-  func relativeError(of quantized: QuantizedMatrix, biasCorrection: [Float]?, for weight: Matrix)
-    -> Double
-  {
-    let residual = quantized.dequantized()
-    for i in 0..<residual.count { residual.pointer[i] -= weight.pointer[i] }
+  /// E |(V - W') x' + b|^2 over E |W x|^2, with the bias correction b, beyond W c, that came from the calibration prompts.
+  func relativeError(of rounded: RoundedLayer, for problem: LayerProblem) -> Double {
+    let residual = rounded.quantized.dequantized()
+    for i in 0..<residual.count { residual.pointer[i] -= problem.weight.pointer[i] }
     var error = objective.outputError(of: residual)
-    if let biasCorrection {
+    let shifts = objective.products(residual, objective.mean)
+    for (row, correction) in rounded.biasCorrection.enumerated() {
       // |r x + b|^2 = r G r' + 2 b r mu + b^2
-      for (bias, shift) in zip(biasCorrection, objective.products(residual, objective.mean)) {
-        error += Double(bias) * (2 * shift + Double(bias))
-      }
+      let bias = Double(correction) - problem.constant[row]
+      error += bias * (2 * shifts[row] + bias)
     }
-    let power = objective.outputPower(of: weight)
+    let power = objective.outputPower(of: problem.weight, constant: problem.constant)
     return power > 0 ? max(0, error) / power : 0
   }
 }

@@ -32,7 +32,8 @@ struct LayerReport {
     for row in report {
       let own = row.rounded.report
       let cells = [
-        row.layer, own.format.name, "\(row.outputs)", "\(row.inputs)", "\(row.tokens)",
+        row.layer, row.rounded.quantized.format.name, "\(row.outputs)", "\(row.inputs)",
+        "\(row.tokens)",
         number(row.nearest, "%.6g"), number(row.error, "%.6g"),
         number(decibels(row.error), "%.2f"), number(row.heldOut, "%.6g"),
         number(row.heldOut.map(decibels), "%.2f"), "\(own.changedCodes)",

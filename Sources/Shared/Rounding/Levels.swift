@@ -21,8 +21,9 @@ package struct Levels {
       for row in range {
         let (v, w, e) = (matrix.row(row), weight.row(row), residual.row(row))
         for group in 0..<scales.groups {
-          let scale = Float(scales.scales[row * scales.groups + group])
-          for k in scales.range(group) { e[k] = v[k] * scale - w[k] }
+          let own = scales[row: row, group: group]
+          let (scale, negative) = (Float(own.scale), Float(own.negativeScale))
+          for k in scales.range(group) { e[k] = v[k] * (v[k] < 0 ? negative : scale) - w[k] }
         }
       }
     }
@@ -39,10 +40,8 @@ package struct Levels {
   /// Takes row `row` from `other`.
   mutating func takeRow(_ row: Int, from other: Levels) {
     matrix.row(row).update(from: other.matrix.row(row), count: matrix.columns)
-    let groups = scales.groups
-    for index in (row * groups)..<((row + 1) * groups) {
-      scales.scales[index] = other.scales.scales[index]
-      if !scales.zeros.isEmpty { scales.zeros[index] = other.scales.zeros[index] }
+    for group in 0..<scales.groups {
+      scales[row: row, group: group] = other.scales[row: row, group: group]
     }
   }
 
@@ -61,10 +60,8 @@ package struct Levels {
     for row in 0..<matrix.rows {
       let v = matrix.row(row)
       for group in 0..<scales.groups {
-        let zero = scales.zero(row: row, group: group)
-        for k in scales.range(group) {
-          codes[row * matrix.columns + k] = scales.format.code(level: Int32(v[k]), zero: zero)
-        }
+        let table = scales.format.levels(zero: scales[row: row, group: group].zero)
+        for k in scales.range(group) { codes[row * matrix.columns + k] = table.code(Int32(v[k])) }
       }
     }
     return codes
@@ -77,13 +74,9 @@ package struct Levels {
       for row in range {
         let (w, v) = (weight.row(row), matrix.row(row))
         for group in 0..<scales.groups {
-          let scale = scales.scales[row * scales.groups + group]
-          let (low, high) = scales.format.levels(zero: scales.zero(row: row, group: group))
-          for k in scales.range(group) {
-            v[k] =
-              scale > 0
-              ? Float(scales.format.level(nearest: Double(w[k]) / scale, low: low, high: high)) : 0
-          }
+          let own = scales[row: row, group: group]
+          let table = scales.format.levels(zero: own.zero)
+          for k in scales.range(group) { v[k] = Float(own.level(nearest: Double(w[k]), table)) }
         }
       }
     }
@@ -92,17 +85,14 @@ package struct Levels {
 }
 
 extension GroupScales {
-  /// A group of `scale` and `zero` as the kernels take it.
-  func grid(scale: Double, zero: UInt8) -> fpq_grid {
-    let (low, high) = format.levels(zero: zero)
-    return fpq_grid(
-      scale: Float(scale), low: Float(low), high: Float(high), spacing: format.spacing)
+  /// `group` as the kernels take it; the format has at most 64 levels.
+  func grid(_ group: Group) -> fpq_grid {
+    fpq_grid(
+      scale: Float(group.scale), negative_scale: Float(group.negativeScale),
+      table: UnsafeRawPointer(format.levels(zero: group.zero).floats)
+        .assumingMemoryBound(to: fpq_levels.self))
   }
 
   /// The groups of `row`.
-  func grids(row: Int) -> [fpq_grid] {
-    (0..<groups).map { group in
-      grid(scale: scales[row * groups + group], zero: zero(row: row, group: group))
-    }
-  }
+  func grids(row: Int) -> [fpq_grid] { (0..<groups).map { grid(self[row: row, group: $0]) } }
 }

@@ -3,18 +3,23 @@ import Foundation
 import Platform
 import Tensors
 
-/// One linear layer to be rounded.
+/// One linear layer to be rounded, in the channels of its prepared input.
 package struct LayerProblem {
   /// Names the weight in a failure: `file: tensor`.
   package let place: String
-  /// W [outputs][inputs].
+  /// W' [outputs][inputs].
   package let weight: Matrix
+  /// W c [outputs], what the centre of the input adds to the output.
+  package let constant: [Double]
   /// Of the layer's site, shared by the layers that read it.
   package let objective: SiteObjective
 
-  package init(place: String, weight: Matrix, objective: SiteObjective) {
+  package init(
+    place: String, weight: Matrix, constant: [Double]? = nil, objective: SiteObjective
+  ) {
     self.place = place
     self.weight = weight
+    self.constant = constant ?? Array(repeating: 0, count: weight.rows)
     self.objective = objective
   }
 }
@@ -22,8 +27,8 @@ package struct LayerProblem {
 /// A layer's codes, what to add to its bias, and what that costs.
 package struct RoundedLayer: Sendable {
   package let quantized: QuantizedMatrix
-  /// (W - V) mu [outputs], to be added to the bias; nil without bias correction.
-  package let biasCorrection: [Float]?
+  /// [outputs], to be added to the bias: W c, and (W' - V) times the mean of x' with bias correction.
+  package let biasCorrection: [Float]
   package let report: RoundingReport
 }
 
@@ -32,10 +37,6 @@ package struct RoundedLayer: Sendable {
 /// Errors are tr((V - W) C (V - W)') / tr(W G W') with C centred when the bias is corrected, not damped.
 package struct RoundingReport: Sendable {
   package let method: RoundingMethod
-  package let format: NumberFormat
-  package let groupSize: Int
-  package let weights: Int
-  package let bitsPerWeight: Double
   /// Of nearest rounding with absmax scales.
   package let errorBefore: Double
   package let errorAfter: Double
@@ -68,8 +69,8 @@ package func round(_ problem: LayerProblem, options: RoundingOptions) throws -> 
   }
   func scales(_ search: ScaleSearch, for method: RoundingMethod) throws -> GroupScales {
     try chooseScales(
-      of: weight, format: options.format, groupSize: options.groupSize, search: search,
-      method: method, objective: objective, place: problem.place)
+      of: weight, options: options, search: search, method: method, objective: objective,
+      place: problem.place)
   }
   let baseline = Levels.nearest(weight, scales: try scales(.absmax, for: .nearest))
   let chosen = try scales(options.scaleSearch, for: options.method)
@@ -95,24 +96,22 @@ package func round(_ problem: LayerProblem, options: RoundingOptions) throws -> 
   let residual = levels.residual(from: weight)
   let damped = objective.losses(of: residual).reduce(0, +)
   if losses.isEmpty { losses = [damped] }
-  let power = objective.outputPower(of: weight)
+  let power = objective.outputPower(of: weight, constant: problem.constant)
   func relative(_ error: Double) -> Double { power > 0 ? error / power : 0 }
   let report = RoundingReport(
-    method: options.method, format: options.format, groupSize: options.groupSize,
-    weights: weight.count,
-    bitsPerWeight: options.format.bitsPerWeight(
-      columns: weight.columns, groupSize: options.groupSize),
+    method: options.method,
     errorBefore: relative(objective.outputError(of: baseline.residual(from: weight))),
     errorAfter: relative(objective.outputError(of: residual, damped: damped)),
     changedCodes: levels.differences(
       from: Levels.nearest(weight, scales: levels.scales)),
     losses: losses, isSinglePrecision: factor?.isSinglePrecision,
     seconds: Date().timeIntervalSince(start))
+  let shift =
+    objective.options.biasCorrection
+    ? objective.products(residual, objective.mean) : Array(repeating: 0, count: weight.rows)
   return RoundedLayer(
     quantized: QuantizedMatrix(codes: levels.codes(), scales: levels.scales),
-    biasCorrection: objective.options.biasCorrection
-      ? objective.products(residual, objective.mean).map { Float(-$0) } : nil,
-    report: report)
+    biasCorrection: zip(problem.constant, shift).map { Float($0 - $1) }, report: report)
 }
 
 extension RoundingOptions {
@@ -121,6 +120,12 @@ extension RoundingOptions {
     guard GroupScales.groupSizes.contains(groupSize) else {
       throw Failure(
         "group size: expected 1 to \(GroupScales.groupSizes.upperBound), found \(groupSize)")
+    }
+    guard format.bits >= 4, format.levels().levels.count <= 64, format.isSigned else {
+      throw Failure("format \(format): expected a signed format of 4 to 6 bits for weights")
+    }
+    guard !(isSplit && (format.isAsymmetric || format.hasSignedScales)) else {
+      throw Failure("format \(format): expected a symmetric format for two scales a group")
     }
     guard adaRound.iterations >= 1 else {
       throw Failure("iterations: expected at least 1, found \(adaRound.iterations)")

@@ -1,6 +1,7 @@
 import Calibration
 import Formats
 import Foundation
+import Kernels
 import Pipeline
 import Platform
 import Tensors
@@ -8,7 +9,7 @@ import Tensors
 /// The stage of `fpq-round`: statistics and float weights in, codes and scales out.
 package struct RoundModel {
   /// Statistics; `-`: stdin.
-  package var input = "-"
+  package var statistics = "-"
   package var output = "-"
   /// The model folder, instead of where the statistics were taken.
   package var model: String?
@@ -17,6 +18,7 @@ package struct RoundModel {
   package var recipe = Recipe.balanced
   package var overrides = LayerOverrides()
   package var objective = ObjectiveOptions()
+  package var input = InputOptions()
   /// The format is replaced by each layer's own.
   package var options: RoundingOptions
   /// The shard: layers that match this pattern.
@@ -28,7 +30,7 @@ package struct RoundModel {
 
   package func run() throws {
     try options.check()
-    let statistics = try StatisticsFile(input)
+    let statistics = try StatisticsFile(self.statistics)
     let start = Date()
     let judge = try heldOut.map { try StatisticsFile($0) }
     let weights = try modelWeights(for: [statistics] + (judge.map { [$0] } ?? []))
@@ -42,39 +44,41 @@ package struct RoundModel {
     // Refused here, before the work, rather than after it.
     let result = try OutputFile(output)
 
-    var rounded: [String: RoundedLayer] = [:]
+    var coded: [String: CodedLayer] = [:]
     var report: [LayerReport] = []
     let progress = Progress("rounding", total: chosen.count, unit: "layers")
     for site in statistics.sites {
-      let layers = (statistics.layers[site] ?? []).filter(chosen.contains)
-      if layers.isEmpty { continue }
+      // All layers of a site decide how its input is prepared, also those of other shards.
+      let layers = (statistics.layers[site] ?? []).filter { formats[$0] != nil }
+      guard layers.contains(where: chosen.contains) else { continue }
       let moments = SiteMoments(try statistics.statistics(of: site))
-      let shared = try moments.objective(objective)
-      let judging = try judge.map { try HeldOut(SiteMoments($0.statistics(of: site))) }
-      for layer in layers {
+      let matrices = try layers.map { try weight($0, from: weights) }
+      let prepared = try SiteInput(moments, weights: matrices, options: input)
+      let shared = try moments.objective(objective, prepared.transform)
+      let judging = try judge.map {
+        try HeldOut(SiteMoments($0.statistics(of: site)), prepared.transform)
+      }
+      for (layer, weight) in zip(layers, matrices) where chosen.contains(layer) {
         var own = options
         own.format = formats[layer] ?? own.format
-        let tensor = try weights.tensor("\(layer).weight")
-        guard let rows = tensor.shape.first, rows > 0 else {
-          throw Failure(tensor.place, "expected a weight, found shape \(tensor.shape)")
-        }
-        let weight = Matrix(
-          rows: rows, columns: tensor.count / rows, values: try tensor.floats())
-        let done = try round(
-          LayerProblem(place: tensor.place, weight: weight, objective: shared), options: own)
-        rounded[layer] = done
+        let problem = LayerProblem(
+          place: "\(weights.path): \(layer).weight", weight: prepared.transform.weight(weight),
+          constant: prepared.constant(weight), objective: shared)
+        let rounded = try round(problem, options: own)
+        let entry = entry(own, site: site, prepared)
+        coded[layer] = CodedLayer(
+          rounded: rounded, entry: entry, siteTensors: prepared.tensors(site: site))
         report.append(
           LayerReport(
-            layer: layer, rounded: done, outputs: weight.rows, inputs: weight.columns,
+            layer: layer, rounded: rounded, outputs: weight.rows, inputs: weight.columns,
             tokens: moments.tokens,
-            heldOut: judging?.relativeError(
-              of: done.quantized, biasCorrection: done.biasCorrection, for: weight)))
+            heldOut: judging?.relativeError(of: rounded, for: problem)))
         progress.advance()
       }
     }
     progress.finish()
     try CodesFile.write(
-      rounded, planned: formats.keys.sorted(), history: statistics.metadata.history + [command],
+      coded, planned: formats.keys.sorted(), history: statistics.metadata.history + [command],
       model: statistics.metadata, to: result)
     try reportPath.map { try LayerReport.write(report, to: $0) }
     if isVerbose {
@@ -82,6 +86,28 @@ package struct RoundModel {
       let seconds = String(format: "%.1f", Date().timeIntervalSince(start))
       Console.say("\(report.count) layers, \(seconds) s, peak memory \(Memory.peakMegabytes) MB")
     }
+  }
+
+  /// The float weight of `layer`, [outputs][inputs].
+  private func weight(_ layer: String, from weights: any TensorSource) throws -> Matrix {
+    let tensor = try weights.tensor("\(layer).weight")
+    guard let rows = tensor.shape.first, rows > 0 else {
+      throw Failure(tensor.place, "expected a weight, found shape \(tensor.shape)")
+    }
+    return Matrix(rows: rows, columns: tensor.count / rows, values: try tensor.floats())
+  }
+
+  /// How a layer of `site` is stored.
+  private func entry(
+    _ options: RoundingOptions, site: String, _ prepared: SiteInput
+  ) -> LayerFormats.Entry {
+    var entry = LayerFormats.Entry(format: options.format, groupSize: options.groupSize)
+    entry.scaleType = options.scaleType
+    entry.isSplit = options.isSplit
+    entry.site = prepared.tensors(site: site).isEmpty ? nil : site
+    entry.hadamard = prepared.transform.hadamard
+    entry.isNonnegative = prepared.isNonnegative
+    return entry
   }
 
   /// The float weights that the statistics were taken of.
@@ -105,6 +131,11 @@ package struct RoundModel {
     ]
     for (pattern, format) in overrides.formats { words += ["--format", "\(pattern)=\(format)"] }
     for pattern in overrides.skipped { words += ["--skip", pattern] }
+    if options.scaleType != .f16 { words += ["--scale-type", options.scaleType.rawValue] }
+    if options.isSplit { words.append("--asymmetric") }
+    if input.centers { words.append("--center") }
+    if let alpha = input.smoothing { words += ["--smooth", "\(alpha)"] }
+    if input.hadamard > 1 { words += ["--hadamard", "\(input.hadamard)"] }
     if objective.order == .natural { words.append("--no-sort-channels") }
     if !objective.biasCorrection { words.append("--no-bias-correction") }
     if options.method == .adaround {

@@ -40,6 +40,9 @@ package struct RoundingOptions: Sendable {
   package var method = RoundingMethod.descent
   package var format: NumberFormat
   package var groupSize = 128
+  package var scaleType = LayerFormats.ScaleType.f16
+  /// Levels below zero have scales of their own (AFPQ, arXiv 2311.01792).
+  package var isSplit = false
   package var scaleSearch = ScaleSearch.output
   package var adaRound = AdaRoundOptions()
   package var descent = DescentOptions()

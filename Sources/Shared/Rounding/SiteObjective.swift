@@ -1,12 +1,14 @@
+import CKernels
+import Kernels
 import Platform
 import Synchronization
 import Tensors
 
 /// The quadratic that every layer of one input site minimises, from the site's statistics.
 ///
-/// A row v of codes for the weights w costs (v - w)' H (v - w), H = C + damping d I, d the mean of C's diagonal, and
-/// C = G/n - mu mu' with bias correction, G/n without. A site that was never seen has H = I: all methods then
-/// minimise the weight error.
+/// A row v of codes for the weights w costs (v - w)' H (v - w), H = C + damping d I, d the mean of C's diagonal, all in the
+/// channels of the prepared input x'. C is the covariance of x' with bias correction, its second moment without.
+/// A site that was never seen has H = I: all methods then minimise the weight error.
 package final class SiteObjective: Sendable {
   package let site: String
   package let inputs: Int
@@ -17,7 +19,7 @@ package final class SiteObjective: Sendable {
   package let damping: Double
   /// C's diagonal [inputs], not negative.
   package let diagonal: [Double]
-  /// The mean input mu [inputs].
+  /// The mean of x' [inputs].
   package let mean: [Double]
   private let factor = Mutex<FeedbackFactor?>(nil)
 
@@ -28,10 +30,12 @@ package final class SiteObjective: Sendable {
   ///   - gram: G = sum x x' over the site's tokens, [inputs][inputs].
   ///   - sum: sum x [inputs].
   ///   - tokens: how many tokens were summed; 0 if none was.
+  ///   - transform: how x becomes x'.
   ///   - options: damping, bias correction and order.
   /// - Throws: `Failure` when shapes disagree, the Gram matrix is not finite, or its diagonal is negative.
   package init(
-    site: String, gram: Matrix, sum: [Float], tokens: Double, options: ObjectiveOptions
+    site: String, gram: Matrix, sum: [Float], tokens: Double,
+    transform: InputTransform = InputTransform(), options: ObjectiveOptions
   ) throws {
     let count = gram.rows
     guard gram.columns == count, sum.count == count else {
@@ -45,39 +49,16 @@ package final class SiteObjective: Sendable {
     guard options.damping >= 0, options.damping.isFinite else {
       throw Failure("damping: expected at least 0, found \(options.damping)")
     }
+    for i in 0..<count where !(gram.row(i)[i] >= 0) && gram.row(i)[i].isFinite {
+      throw Failure(
+        site, "expected squares on the Gram matrix's diagonal, found \(gram.row(i)[i]) at \(i)")
+    }
     let share = tokens > 0 ? 1 / tokens : 0
-    let mean = sum.map { Double($0) * share }
-    let hessian = Matrix(rows: count, columns: count)
-    var diagonal = [Double](repeating: 0, count: count)
-    let chunk = 64
-    var isFinite = [Bool](repeating: true, count: (count + chunk - 1) / chunk)
-    isFinite.withUnsafeMutableBufferPointer { buffer in
-      nonisolated(unsafe) let finite = buffer
-      mean.withUnsafeBufferPointer { mu in
-        nonisolated(unsafe) let mu = mu
-        Parallel.chunks(of: count, size: chunk) { range in
-          var total: Float = 0
-          for i in range {
-            let (source, target) = (gram.row(i), hessian.row(i))
-            let own = options.biasCorrection ? mu[i] : 0
-            for j in 0..<count {
-              total += source[j] * 0
-              target[j] = Float(Double(source[j]) * share - own * mu[j])
-            }
-          }
-          finite[range.lowerBound / chunk] = total == 0
-        }
-      }
-    }
-    if isFinite.contains(false) { throw Failure(site, "expected a finite Gram matrix") }
-    for i in 0..<count {
-      let square = gram.row(i)[i]
-      guard square >= 0 else {
-        throw Failure(
-          site, "expected squares on the Gram matrix's diagonal, found \(square) at \(i)")
-      }
-      diagonal[i] = max(0, Double(hessian.row(i)[i]))
-    }
+    let seen = sum.map { Double($0) * share }
+    let hessian = try prepared(
+      gram, share: share, mean: seen, transform: transform, isCentred: options.biasCorrection,
+      site: site)
+    let diagonal = (0..<count).map { max(0, Double(hessian.row($0)[$0])) }
     let average = count > 0 ? diagonal.reduce(0, +) / Double(count) : 0
     let damping = average > 0 ? options.damping * average : 1
     for i in 0..<count { hessian.row(i)[i] = Float(diagonal[i] + damping) }
@@ -87,7 +68,9 @@ package final class SiteObjective: Sendable {
     self.hessian = hessian
     self.damping = damping
     self.diagonal = diagonal
-    self.mean = mean
+    let mean = Matrix(rows: 1, columns: count)
+    transform.apply(rows: 1, columns: count, seen.map { Float($0) }, mean.pointer)
+    self.mean = transform.isIdentity ? seen : mean.values.map { Double($0) }
   }
 
   /// The factor of H that error feedback uses, computed once for all layers of the site.
@@ -127,11 +110,15 @@ package final class SiteObjective: Sendable {
     outputError(of: residual, damped: losses(of: residual).reduce(0, +))
   }
 
-  /// tr(W G W') / n, the mean squared output of `weight` before its bias.
-  func outputPower(of weight: Matrix) -> Double {
-    let centred = outputError(of: weight)
-    guard options.biasCorrection else { return centred }
-    return centred + products(weight, mean).reduce(0) { $0 + $1 * $1 }
+  /// The mean squared output of `weight` before its bias; `constant` [outputs] is what it adds for the input's centre.
+  func outputPower(of weight: Matrix, constant: [Double]) -> Double {
+    let squares = outputError(of: weight)
+    let average = products(weight, mean)
+    if options.biasCorrection {
+      return squares + zip(average, constant).reduce(0) { $0 + ($1.0 + $1.1) * ($1.0 + $1.1) }
+    }
+    // |W' x' + c|^2 = |W' x'|^2 + 2 c W' x' + c^2
+    return squares + zip(average, constant).reduce(0) { $0 + $1.1 * (2 * $1.0 + $1.1) }
   }
 
   /// W mu of every row.
@@ -143,4 +130,56 @@ package final class SiteObjective: Sendable {
       return sum
     }
   }
+}
+
+/// The covariance of x', or its second moment, in f32: differences are taken in f64, before the rotation.
+private func prepared(
+  _ gram: Matrix, share: Double, mean: [Double], transform: InputTransform, isCentred: Bool,
+  site: String
+) throws -> Matrix {
+  let count = gram.rows
+  let moments = Matrix(rows: count, columns: count)
+  let chunk = 64
+  // G/n - mu mu' is the covariance; about the centre c the second moment has (mu - c)(mu - c)' more.
+  let offset = zip(mean, transform.center ?? Array(repeating: 0, count: count))
+    .map { $0 - Double($1) }
+  let unit = transform.smooth?.map { 1 / Double($0) } ?? Array(repeating: 1, count: count)
+  var isFinite = [Bool](repeating: true, count: (count + chunk - 1) / chunk)
+  isFinite.withUnsafeMutableBufferPointer { buffer in
+    nonisolated(unsafe) let finite = buffer
+    Parallel.chunks(of: count, size: chunk) { range in
+      var total: Float = 0
+      for i in range {
+        let (source, target) = (gram.row(i), moments.row(i))
+        for j in 0..<count {
+          total += source[j] * 0
+          var value = Double(source[j]) * share - mean[i] * mean[j]
+          if !isCentred { value += offset[i] * offset[j] }
+          target[j] = Float(value * unit[i] * unit[j])
+        }
+      }
+      finite[range.lowerBound / chunk] = total == 0
+    }
+  }
+  if isFinite.contains(false) { throw Failure(site, "expected a finite Gram matrix") }
+  guard transform.hadamard > 1 else { return moments }
+  // H C H': rows, then the rows of the transpose; rounding must not leave it unsymmetric.
+  for _ in 0..<2 {
+    Parallel.chunks(of: count, size: chunk) { range in
+      fpq_hadamard(range.count * count, transform.hadamard, moments.row(range.lowerBound))
+    }
+    for i in 0..<count {
+      for j in 0..<i {
+        (moments.row(i)[j], moments.row(j)[i]) = (moments.row(j)[i], moments.row(i)[j])
+      }
+    }
+  }
+  for i in 0..<count {
+    for j in 0..<i {
+      let middle = (moments.row(i)[j] + moments.row(j)[i]) / 2
+      moments.row(i)[j] = middle
+      moments.row(j)[i] = middle
+    }
+  }
+  return moments
 }

@@ -32,43 +32,55 @@ package final class SoftRounding {
     first = Matrix(rows: rows.count, columns: weight.columns, zeroed: true)
     second = Matrix(rows: rows.count, columns: weight.columns, zeroed: true)
     for (index, row) in rows.enumerated() {
-      for group in 0..<scales.groups {
-        let scale = scales.scales[row * scales.groups + group]
-        let (low, high) = scales.format.levels(zero: scales.zero(row: row, group: group))
-        for k in scales.range(group) {
-          let t = scale > 0 ? Double(weight.row(row)[k]) / scale : 0
-          let clamped = min(max(t, Double(low)), Double(high))
-          let unit = scale > 0 ? SoftRounding.step(at: clamped, scales.format) : 0
-          let below = unit > 0 ? (clamped / unit).rounded(.down) : 0
-          let fraction = unit > 0 ? clamped / unit - below : 0
+      for number in 0..<scales.groups {
+        let group = scales[row: row, group: number]
+        let table = scales.format.levels(zero: group.zero)
+        for k in scales.range(number) {
+          let w = Double(weight.row(row)[k])
+          let (below, gap) = SoftRounding.neighbours(of: w, group, table)
+          // A weight beyond the last value has no way up.
+          let between = gap > 0 ? (w - below) / gap : 0
+          let fraction = between > 0 && between < 1 ? between : 0
           let v = -log(1.2 / (fraction + 0.1) - 1)
-          base.row(index)[k] = Float(below * unit * scale)
-          step.row(index)[k] = Float(unit * scale)
-          variable.row(index)[k] = Float(isScaleAware ? v * unit * scale : v)
+          base.row(index)[k] = Float(below)
+          step.row(index)[k] = Float(gap)
+          variable.row(index)[k] = Float(isScaleAware ? v * gap : v)
         }
       }
     }
   }
 
-  /// The spacing of levels in the binade of level `t`.
-  static func step(at t: Double, _ format: NumberFormat) -> Double {
-    let magnitude = abs(t)
-    guard format.spacing > 0, magnitude >= 1 else { return 1 }
-    return max(1, magnitude.binade * Double(format.spacing))
+  /// The value at or below the weight `w`, and how far it is to the next one above; of the last value, from the one before.
+  static func neighbours(
+    of w: Double, _ group: GroupScales.Group, _ table: LevelTable
+  ) -> (base: Double, step: Double) {
+    let own = w < 0 ? group.negativeScale : group.scale
+    guard own != 0 else { return (0, 0) }
+    let nearest = table.index(nearest: w / own)
+    // A negative scale turns the levels around.
+    let up = own < 0 ? -1 : 1
+    func value(_ index: Int) -> Double? {
+      table.levels.indices.contains(index) ? group.value(table.levels[index]) : nil
+    }
+    let at = group.value(table.levels[nearest])
+    if at > w, let below = value(nearest - up) { return (below, at - below) }
+    if let above = value(nearest + up) { return (at, above - at) }
+    return (at, value(nearest - up).map { at - $0 } ?? 0)
   }
 
   /// Calls `body` with each group of the chunk, and where it starts in the arrays.
   private func forEachGroup(_ body: (fpq_soft_group, _ offset: Int, _ count: Int) -> Void) {
     for index in 0..<base.rows {
       let row = firstRow + index
-      for group in 0..<scales.groups {
-        let grid = scales.grid(
-          scale: scales.scales[row * scales.groups + group],
-          zero: scales.zero(row: row, group: group))
-        let columns = scales.range(group)
+      for number in 0..<scales.groups {
+        let group = scales[row: row, group: number]
+        let table = scales.format.levels(zero: group.zero)
+        let ends = [group.value(table.low), group.value(table.high)]
+        let columns = scales.range(number)
         body(
           fpq_soft_group(
-            low: grid.low * grid.scale, high: grid.high * grid.scale, scaled: isScaleAware ? 1 : 0),
+            low: Float(min(ends[0], ends[1])), high: Float(max(ends[0], ends[1])),
+            scaled: isScaleAware ? 1 : 0),
           index * base.columns + columns.lowerBound, columns.count)
       }
     }
@@ -119,17 +131,13 @@ package final class SoftRounding {
   package func harden(to levels: Matrix) {
     for index in 0..<base.rows {
       let row = firstRow + index
-      for group in 0..<scales.groups {
-        let scale = scales.scales[row * scales.groups + group]
-        let (_, high) = scales.format.levels(zero: scales.zero(row: row, group: group))
-        for k in scales.range(group) {
-          var level = 0.0
-          if scale > 0 {
-            let isUp = variable.row(index)[k] >= 0
-            let value = Double(base.row(index)[k]) + (isUp ? Double(step.row(index)[k]) : 0)
-            level = min((value / scale).rounded(), Double(high))
-          }
-          levels.row(row)[k] = Float(level)
+      for number in 0..<scales.groups {
+        let group = scales[row: row, group: number]
+        let table = scales.format.levels(zero: group.zero)
+        for k in scales.range(number) {
+          let isUp = variable.row(index)[k] >= 0
+          let value = Double(base.row(index)[k]) + (isUp ? Double(step.row(index)[k]) : 0)
+          levels.row(row)[k] = Float(group.level(nearest: value, table))
         }
       }
     }

@@ -43,6 +43,8 @@ void fpq_scale_shift(
   table()->scale_shift(rows, columns, scale, shift, x, y);
 }
 
+void fpq_hadamard(size_t count, size_t block, float *x) { table()->hadamard(count, block, x); }
+
 void fpq_layer_norm(
     size_t rows, size_t columns, float eps, const float *scale, const float *shift, const float *x,
     float *y) {

@@ -15,6 +15,8 @@ const fpq_lowbit_table *fpq_lowbit_of_tier(fpq_tier tier) {
 
 static const fpq_lowbit_table *table(void) { return fpq_lowbit_of_tier(fpq_tier_in_use()); }
 
+int fpq_code_offset(fpq_activation format) { return format.is_unsigned ? 0 : 128; }
+
 size_t fpq_token_stride(size_t inputs, size_t group) {
   size_t whole = inputs / group;
   return whole * padded(group) + padded(inputs - whole * group);

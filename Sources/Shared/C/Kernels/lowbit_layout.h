@@ -18,6 +18,7 @@ static inline size_t padded(size_t length) { return (length + 3) / 4 * 4; }
 
 /// The integer of weight [n][k], whose group has zero point `zero`.
 static inline int weight_integer(const fpq_packed *weight, size_t n, size_t k, int zero) {
+  if (weight->integers) return weight->integers[n * weight->inputs + k];
   uint8_t pair = weight->codes[n * (weight->inputs / 2 + weight->inputs % 2) + k / 2];
   return weight->codebook[k % 2 ? pair >> 4 : pair & 15] - zero;
 }
@@ -30,10 +31,10 @@ static inline int weight_zero(const fpq_packed *weight, size_t n, size_t g) {
 static inline float weight_scale(const fpq_packed *weight, size_t n, size_t g) {
   uint16_t half;
   memcpy(&half, weight->scales + 2 * (n * groups_of(weight->inputs, weight->group) + g), 2);
-  uint32_t bits = (uint32_t)half << 13;
+  uint32_t bits = (uint32_t)(half & 0x7fff) << 13 | (uint32_t)(half & 0x8000) << 16;
   float value;
   memcpy(&value, &bits, 4);
-  // Scales are finite and not negative, so moving the exponent is all there is to do.
+  // Scales are finite, so moving the exponent is all there is to do.
   return value * 0x1p112f;
 }
 

@@ -29,7 +29,7 @@
         for (size_t t = block.token; t < block.token + block.tokens; t++) {                       \
           const CODE *codes = (const CODE *)x->codes + t * stride + g * padded(weight->group);    \
           int32_t dot = 0;                                                                        \
-          for (size_t k = 0; k < length; k++) dot += (codes[k] - OFFSET) * integers[k];           \
+          for (size_t k = 0; k < length; k++) dot += (codes[k] - (OFFSET)) * integers[k];         \
           float both = x->per_group ? scale * x->scales[t * groups + g] : scale;                  \
           y[t * weight->outputs + n] = fmaf(both, (float)dot, y[t * weight->outputs + n]);        \
         }                                                                                         \
@@ -37,12 +37,13 @@
       for (size_t t = block.token; t < block.token + block.tokens; t++) {                         \
         float *sum = &y[t * weight->outputs + n];                                                 \
         if (!x->per_group) *sum *= x->scales[t];                                                  \
+        if (weight->tensor_scale != 1) *sum *= weight->tensor_scale;                              \
         if (bias) *sum += bias[n];                                                                \
       }                                                                                           \
     }                                                                                             \
   }
 
-MULTIPLY(multiply_u8, uint8_t, 128)
+MULTIPLY(multiply_u8, uint8_t, x->offset)
 MULTIPLY(multiply_i16, int16_t, 0)
 
 static void multiply_f32(
@@ -58,6 +59,7 @@ static void multiply_f32(
       float sum = 0;
       for (size_t k = 0; k < weight->inputs; k++)
         sum = fmaf(x[t * weight->inputs + k], row[k], sum);
+      if (weight->tensor_scale != 1) sum *= weight->tensor_scale;
       y[t * weight->outputs + n] = bias ? sum + bias[n] : sum;
     }
   }

@@ -26,6 +26,10 @@ void fpq_add_residual(size_t rows, size_t columns, const float *gate, const floa
 void fpq_scale_shift(
     size_t rows, size_t columns, const float *scale, const float *shift, const float *x, float *y);
 
+/// Replaces each block of `block` values by its orthonormal Walsh-Hadamard transform (Sylvester's order), its own inverse;
+/// block is a power of two that divides count.
+void fpq_hadamard(size_t count, size_t block, float *x);
+
 /// y = (x - mean) / sqrt(variance + eps) * scale[c] + shift[c] over each row (biased variance).
 void fpq_layer_norm(
     size_t rows, size_t columns, float eps, const float *scale, const float *shift, const float *x,
@@ -51,6 +55,7 @@ typedef struct {
   __typeof__(fpq_add_bias) *add_bias;
   __typeof__(fpq_add_residual) *add_residual;
   __typeof__(fpq_scale_shift) *scale_shift;
+  __typeof__(fpq_hadamard) *hadamard;
   __typeof__(fpq_layer_norm) *layer_norm;
   __typeof__(fpq_rms_norm) *rms_norm;
   __typeof__(fpq_softmax) *softmax;

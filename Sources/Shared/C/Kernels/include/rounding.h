@@ -8,10 +8,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/// The values of one group: level * scale, levels low...high. Between 2^k and 2^(k+1) the levels are
-/// max(1, 2^k * spacing) apart: spacing 2^-Y for eXmY, 0 for integers. scale 0: the only value is 0.
+/// A codebook of up to 64 levels: ascending, and the thresholds between them, both padded with infinity. A value above
+/// thresholds[i] belongs to a level above levels[i].
 typedef struct {
-  float scale, low, high, spacing;
+  float levels[64], thresholds[64];
+} fpq_levels;
+
+/// The values of one group: level * scale, or level * negative_scale for levels below zero (the same scale
+/// unless the group has two). scale 0: the only value is 0.
+typedef struct {
+  float scale, negative_scale;
+  const fpq_levels *table;
 } fpq_grid;
 
 /// e[i] = (nearest value to w[i]) - w[i].

@@ -1,0 +1,56 @@
+import CKernels
+import Tensors
+
+/// What the input of a linear layer goes through before it is quantized, so that few bits fit it better: x' = H ((x - center) / smooth).
+///
+/// The layer computes W x = W center + (W diag(smooth) H') x': the transform is folded into its bias and its weights, and only x' is
+/// made at run time. H is orthonormal and its own inverse, a Walsh-Hadamard transform of each block of channels.
+/// Centring: METHODS.md section 4; smoothing: SmoothQuant (arXiv 2211.10438); rotation: QuaRot (arXiv 2404.00456).
+package struct InputTransform: Sendable, Equatable {
+  /// [inputs], subtracted.
+  package let center: [Float]?
+  /// [inputs], positive, divided by.
+  package let smooth: [Float]?
+  /// Channels of a block of H, a power of two that divides the inputs; 1: no rotation.
+  package let hadamard: Int
+  /// [inputs]: (x - center) / smooth = x * factor + shift.
+  private let factor: [Float]
+  private let shift: [Float]
+
+  /// A transform of inputs of `center`'s and `smooth`'s length; all nil and 1 is refused as no transform.
+  package init(center: [Float]? = nil, smooth: [Float]? = nil, hadamard: Int = 1) {
+    self.center = center
+    self.smooth = smooth
+    self.hadamard = hadamard
+    let count = center?.count ?? smooth?.count ?? 0
+    let factor = smooth.map { $0.map { 1 / $0 } } ?? Array(repeating: 1, count: count)
+    self.factor = factor
+    shift = center.map { zip($0, factor).map { -$0 * $1 } } ?? Array(repeating: 0, count: count)
+  }
+
+  /// Nothing is done to the input.
+  package var isIdentity: Bool { center == nil && smooth == nil && hadamard == 1 }
+
+  /// Writes the transform of `rows` rows of `columns` inputs at `x` to `y`.
+  package func apply(
+    rows: Int, columns: Int, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>
+  ) {
+    if factor.isEmpty {
+      y.update(from: x, count: rows * columns)
+    } else {
+      fpq_scale_shift(rows, columns, factor, shift, x, y)
+    }
+    if hadamard > 1 { fpq_hadamard(rows * columns, hadamard, y) }
+  }
+
+  /// W diag(smooth) H' of `weight` [outputs][inputs].
+  package func weight(_ weight: Matrix) -> Matrix {
+    let turned = Matrix(rows: weight.rows, columns: weight.columns)
+    for row in 0..<weight.rows {
+      let (from, to) = (weight.row(row), turned.row(row))
+      for k in 0..<weight.columns { to[k] = from[k] * (smooth?[k] ?? 1) }
+    }
+    if hadamard > 1 { fpq_hadamard(turned.count, hadamard, turned.pointer) }
+    return turned
+  }
+}
