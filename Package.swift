@@ -52,12 +52,12 @@ let package = Package(
     layer("Export", ["Rounding", "Pipeline", "Formats", "Tensors", "Platform"]),
     layer(
       "Rounding",
-      ["Calibration", "Pipeline", "Formats", "Tensors", "Platform", "CKernels", "CDense"]),
-    layer("Calibration", ["Pipeline", "Models", "Sampling", "Tensors", "Platform", "CDense"]),
+      ["Calibration", "Pipeline", "Kernels", "Formats", "Tensors", "Platform", "CKernels"]),
+    layer("Calibration", ["Pipeline", "Models", "Sampling", "Kernels", "Tensors", "Platform"]),
     layer("Pipeline", ["Models", "Sampling", "Formats", "Tensors", "Platform"]),
     layer(
       "Models",
-      ["Kernels", "Formats", "Tensors", "Platform", "CKernels", "CDense", "CSentencePiece"]),
+      ["Kernels", "Formats", "Tensors", "Platform", "CKernels", "CSentencePiece"]),
     layer("Kernels", ["Formats", "Tensors", "Platform", "CKernels", "CDense"]),
     layer("Sampling", ["Tensors", "Platform"]),
     layer("Formats", ["Tensors", "Platform"]),

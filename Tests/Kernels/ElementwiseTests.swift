@@ -1,4 +1,5 @@
 import CKernels
+import TestSupport
 import Testing
 
 /// The elementwise kernels: equal bits on every tier, and close to the formula in f64.

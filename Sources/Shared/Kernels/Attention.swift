@@ -1,4 +1,3 @@
-import CDense
 import CKernels
 import Platform
 import Tensors
@@ -31,16 +30,15 @@ package func attention(
     let logits = Matrix(rows: rows, columns: keys)
     let channel = head * headSize
     let start = sample * queries + first
-    var status = fpq_gemm_f32(
-      1, rows, keys, headSize, q.row(start) + channel, width, k.row(sample * keys) + channel, width,
-      0, logits.pointer, keys)
+    multiply(
+      transposeB: true, rows: rows, columns: keys, depth: headSize, q.row(start) + channel, width,
+      k.row(sample * keys) + channel, width, add: false, logits.pointer, keys)
     for row in 0..<rows {
       fpq_softmax(1, keys, keys, scale, bias?(sample, head, first + row), logits.row(row))
     }
-    status |= fpq_gemm_f32(
-      0, rows, headSize, keys, logits.pointer, keys, v.row(sample * keys) + channel, width, 0,
-      output.row(start) + channel, width)
-    precondition(status == 0, "oneDNN refused an attention tile of \(rows)x\(keys)x\(headSize)")
+    multiply(
+      rows: rows, columns: headSize, depth: keys, logits.pointer, keys,
+      v.row(sample * keys) + channel, width, add: false, output.row(start) + channel, width)
   }
   return output
 }

@@ -1,4 +1,3 @@
-import CDense
 import CKernels
 import Platform
 import Tensors
@@ -66,10 +65,9 @@ package struct DenseMatrix: Sendable {
       else { return }
       for start in stride(from: 0, to: x.rows, by: 256) {
         let rows = min(256, x.rows - start)
-        let status = fpq_gemm_f32(
-          1, rows, range.count, inputs, x.row(start), inputs, weight, inputs, 0,
-          y.row(start) + range.lowerBound, outputs)
-        precondition(status == 0, "oneDNN refused a product of \(rows)x\(range.count)x\(inputs)")
+        Kernels.multiply(
+          transposeB: true, rows: rows, columns: range.count, depth: inputs, x.row(start), inputs,
+          weight, inputs, add: false, y.row(start) + range.lowerBound, outputs)
       }
       withExtendedLifetime(converted) {}
       bias?.withUnsafeBufferPointer { bias in
