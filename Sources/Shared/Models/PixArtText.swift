@@ -1,4 +1,5 @@
 import CKernels
+import Kernels
 import Tensors
 
 /// What a batch of prompts brings to every block, computed once and read at every step.
@@ -38,7 +39,7 @@ extension PixArtTransformer {
     precondition(batch > 0 && states.rows % batch == 0, "\(states.rows) rows of \(batch) prompts")
     precondition(mask.count == states.rows, "\(states.rows) rows, a mask of \(mask.count)")
     let hidden = captionLinear1(states, valid: mask, observer: observer)
-    Modulation.forEachChunk(of: hidden, batch: 1) { _, rows in
+    RowChunks(of: hidden).forEach { _, rows in
       let start = hidden.row(rows.lowerBound)
       fpq_gelu_tanh(rows.count * hidden.columns, start, start)
     }

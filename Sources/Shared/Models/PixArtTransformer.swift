@@ -100,7 +100,7 @@ package final class PixArtTransformer: Sendable {
     let positions = Embeddings.positions(
       gridHeight: grid.height, gridWidth: grid.width, width: config.width,
       base: config.sampleSize / grid.patch, scale: config.interpolationScale)
-    Modulation.forEachChunk(of: x, batch: grid.batch) { sample, rows in
+    RowChunks(of: x, batch: grid.batch).forEach { sample, rows in
       let first = rows.lowerBound
       fpq_add_residual(
         rows.count, x.columns, nil, positions.row(first - sample * positions.rows), x.row(first))
