@@ -68,8 +68,8 @@ let package = Package(
     .target(
       name: "CKernels", path: "Sources/Shared/C/Kernels",
       exclude: [
-        "elementwise.inc", "lowbit_multiply.inc", "lowbit_quantize.inc", "lowbit_unpack.inc",
-        "rounding.inc",
+        "elementwise.inc", "gradients.inc", "lowbit_multiply.inc", "lowbit_quantize.inc",
+        "lowbit_unpack.inc", "rounding.inc",
       ]),
     .target(
       name: "CDense", path: "Sources/Shared/C/Dense",
