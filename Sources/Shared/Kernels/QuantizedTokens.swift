@@ -47,19 +47,15 @@ package final class QuantizedTokens: @unchecked Sendable {
   ///   - groupSize: that of the weights which will be multiplied.
   package init(_ x: Matrix, activation: ActivationFormat, groupSize: Int) {
     let format = activation.format
-    precondition(
-      format.mantissaBits != 0 && !format.isAsymmetric && groupSize > 0 && x.columns > 0)
+    precondition(groupSize > 0 && x.columns > 0)
     (tokens, inputs, self.activation) = (x.rows, x.columns, activation)
     self.groupSize = min(groupSize, inputs)
     let perGroup = activation.granularity == .tokenGroup
     let columns = perGroup ? (inputs - 1) / self.groupSize + 1 : 1
-    let kernel = fpq_activation(
-      mantissa: Int32(format.mantissaBits ?? 22), max: Float(format.maxCode),
-      per_group: perGroup ? 1 : 0)
+    let kernel = QuantizedTokens.kernel(activation)
     let (tokens, inputs, group) = (tokens, inputs, self.groupSize)
     let stride = fpq_token_stride(inputs, group)
-    // Chunks of about 64 thousand values keep the threads busy without paying for the split.
-    let chunk = max(1, 65536 / inputs)
+    let chunk = QuantizedTokens.chunk(inputs)
     if format.maxCode <= 127 {
       let codes = UnsafeMutablePointer<UInt8>.allocate(capacity: max(1, tokens * stride))
       let scales = Matrix(rows: tokens, columns: columns)
@@ -81,15 +77,35 @@ package final class QuantizedTokens: @unchecked Sendable {
       }
       (storage, self.scales) = (.words(codes), scales)
     } else {
-      let values = Matrix(rows: tokens, columns: inputs)
-      Parallel.chunks(of: tokens, size: chunk) { range in
-        let first = range.lowerBound
-        fpq_quantize_f32(
-          kernel, range.count, inputs, group, x.row(first), values.row(first))
-      }
+      let values = QuantizedTokens.values(x, activation: activation, groupSize: groupSize)
       (storage, scales) = (.floats(values), Matrix(rows: 0, columns: 0))
     }
   }
+
+  /// What x [tokens][inputs] becomes by quantization, code * scale in f32; the parameters are those of `init`.
+  package static func values(
+    _ x: Matrix, activation: ActivationFormat, groupSize: Int
+  ) -> Matrix {
+    precondition(groupSize > 0 && x.columns > 0)
+    let (values, kernel) = (Matrix(rows: x.rows, columns: x.columns), kernel(activation))
+    Parallel.chunks(of: x.rows, size: chunk(x.columns)) { range in
+      let first = range.lowerBound
+      fpq_quantize_f32(
+        kernel, range.count, x.columns, min(groupSize, x.columns), x.row(first), values.row(first))
+    }
+    return values
+  }
+
+  private static func kernel(_ activation: ActivationFormat) -> fpq_activation {
+    let format = activation.format
+    precondition(format.mantissaBits != 0 && !format.isAsymmetric, "activations \(activation)")
+    return fpq_activation(
+      mantissa: Int32(format.mantissaBits ?? 22), max: Float(format.maxCode),
+      per_group: activation.granularity == .tokenGroup ? 1 : 0)
+  }
+
+  /// Tokens in a chunk: about 64 thousand values keep the threads busy without paying for the split.
+  private static func chunk(_ inputs: Int) -> Int { max(1, 65536 / inputs) }
 
   deinit {
     switch storage {

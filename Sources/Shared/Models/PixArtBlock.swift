@@ -5,15 +5,15 @@ import Tensors
 /// One of PixArt's transformer blocks: diffusers' `BasicTransformerBlock` with norm type `ada_norm_single`.
 ///
 /// x [batch * tokens][D] is changed in place.
-struct PixArtBlock: Sendable {
-  let name: String
-  let config: PixArtConfig
+package struct PixArtBlock: Sendable {
+  package let name: String
+  package let config: PixArtConfig
   /// The block's own part [6][D] of shift, scale and gate of self-attention, then of the feed-forward network.
-  let table: [Float]
-  let selfAttention: PixArtAttention
-  let crossAttention: PixArtAttention
-  let feedForward1: Linear
-  let feedForward2: Linear
+  package let table: [Float]
+  package let selfAttention: PixArtAttention
+  package let crossAttention: PixArtAttention
+  package let feedForward1: Linear
+  package let feedForward2: Linear
 
   init(
     index: Int, config: PixArtConfig, weights: any TensorSource, makeLinear: LinearFactory
