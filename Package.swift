@@ -54,6 +54,7 @@ let package = Package(
       "Rounding",
       ["Calibration", "Pipeline", "Kernels", "Formats", "Tensors", "Platform", "CKernels"]),
     layer("Calibration", ["Pipeline", "Models", "Sampling", "Kernels", "Tensors", "Platform"]),
+    layer("Gradients", ["Models", "Kernels", "Formats", "Tensors", "Platform", "CKernels"]),
     layer("Pipeline", ["Models", "Sampling", "Formats", "Tensors", "Platform"]),
     layer(
       "Models",
@@ -87,8 +88,8 @@ let package = Package(
 
     // Tests, one target a layer, and the built tools run as a shell would.
     .target(
-      name: "TestSupport", dependencies: ["Tensors", "Platform"], path: "Tests/Support",
-      swiftSettings: strict),
+      name: "TestSupport", dependencies: ["Models", "Tensors", "Platform"],
+      path: "Tests/Support", swiftSettings: strict),
     tests("Platform", ["Platform"]),
     tests("Tensors", ["Tensors", "Platform"]),
     tests("Inspection", ["Inspection", "Tensors", "Platform", "fpq-show"]),
@@ -96,6 +97,7 @@ let package = Package(
     tests("Kernels", ["Kernels", "CKernels", "Formats", "Tensors", "Platform"]),
     tests("Sampling", ["Sampling", "Tensors", "Platform"]),
     tests("Models", ["Models", "Tensors", "Platform"]),
+    tests("Gradients", ["Gradients", "Models", "Kernels", "Formats", "Tensors", "Platform"]),
     tests("Rounding", ["Rounding", "Formats", "Tensors", "Platform"]),
     tests("Pipeline", ["Pipeline", "Models", "Sampling", "Tensors", "Platform"]),
     tests(

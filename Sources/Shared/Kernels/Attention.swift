@@ -42,11 +42,12 @@ package struct AttentionWeights {
   /// Queries in a tile: fixed, so that no result depends on the number of threads.
   private static let tile = 64
 
-  let q: Matrix
-  let k: Matrix
-  let heads: Int
-  let scale: Float
-  let bias: Bias?
+  package let q: Matrix
+  package let k: Matrix
+  package let batch: Int
+  package let heads: Int
+  package let scale: Float
+  private let bias: Bias?
   /// Queries and keys of a sample.
   package let queries: Int
   package let keys: Int
@@ -57,7 +58,8 @@ package struct AttentionWeights {
 
   /// The arguments are those of `attention`.
   package init(q: Matrix, k: Matrix, batch: Int, heads: Int, scale: Float, bias: Bias?) {
-    (self.q, self.k, self.heads, self.scale, self.bias) = (q, k, heads, scale, bias)
+    (self.q, self.k, self.batch, self.heads) = (q, k, batch, heads)
+    (self.scale, self.bias) = (scale, bias)
     (queries, keys, headSize) = (q.rows / batch, k.rows / batch, q.columns / heads)
   }
 

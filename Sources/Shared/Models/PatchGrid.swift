@@ -9,6 +9,10 @@ package struct PatchGrid: Sendable {
   /// Latent pixels along a side of a patch.
   package let patch: Int
 
+  package init(batch: Int, height: Int, width: Int, patch: Int) {
+    (self.batch, self.height, self.width, self.patch) = (batch, height, width, patch)
+  }
+
   /// Latents [batch][channels][height * patch][width * patch] as rows [batch * tokens][channels][patch][patch].
   func patchify(_ latents: [Float], channels: Int) -> Matrix {
     let rows = Matrix(rows: batch * height * width, columns: channels * patch * patch)
