@@ -15,7 +15,8 @@ package struct PixArtBlock: Sendable {
   package let feedForward1: Linear
   package let feedForward2: Linear
 
-  init(
+  /// Views the weights of block `index`.
+  package init(
     index: Int, config: PixArtConfig, weights: any TensorSource, makeLinear: LinearFactory
   ) throws {
     let (width, name) = (config.width, "transformer_blocks.\(index)")
