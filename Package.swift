@@ -52,15 +52,13 @@ let package = Package(
     layer("Export", ["Rounding", "Pipeline", "Formats", "Tensors", "Platform"]),
     layer(
       "Rounding",
-      [
-        "Calibration", "Pipeline", "Kernels", "Formats", "Tensors", "Platform", "CKernels",
-        "CDense",
-      ]),
-    layer("Calibration", ["Pipeline", "Models", "Sampling", "Tensors", "Platform", "CDense"]),
+      ["Calibration", "Pipeline", "Kernels", "Formats", "Tensors", "Platform", "CKernels"]),
+    layer("Calibration", ["Pipeline", "Models", "Sampling", "Kernels", "Tensors", "Platform"]),
+    layer("Gradients", ["Models", "Kernels", "Formats", "Tensors", "Platform", "CKernels"]),
     layer("Pipeline", ["Models", "Sampling", "Formats", "Tensors", "Platform"]),
     layer(
       "Models",
-      ["Kernels", "Formats", "Tensors", "Platform", "CKernels", "CDense", "CSentencePiece"]),
+      ["Kernels", "Formats", "Tensors", "Platform", "CKernels", "CSentencePiece"]),
     layer("Kernels", ["Formats", "Tensors", "Platform", "CKernels", "CDense"]),
     layer("Sampling", ["Tensors", "Platform"]),
     layer("Formats", ["Tensors", "Platform"]),
@@ -71,8 +69,8 @@ let package = Package(
     .target(
       name: "CKernels", path: "Sources/Shared/C/Kernels",
       exclude: [
-        "elementwise.inc", "lowbit_multiply.inc", "lowbit_quantize.inc", "lowbit_unpack.inc",
-        "rounding.inc",
+        "elementwise.inc", "gradients.inc", "lowbit_multiply.inc", "lowbit_quantize.inc",
+        "lowbit_unpack.inc", "rounding.inc",
       ]),
     .target(
       name: "CDense", path: "Sources/Shared/C/Dense",
@@ -90,8 +88,8 @@ let package = Package(
 
     // Tests, one target a layer, and the built tools run as a shell would.
     .target(
-      name: "TestSupport", dependencies: ["Tensors", "Platform"], path: "Tests/Support",
-      swiftSettings: strict),
+      name: "TestSupport", dependencies: ["Models", "Tensors", "Platform"],
+      path: "Tests/Support", swiftSettings: strict),
     tests("Platform", ["Platform"]),
     tests("Tensors", ["Tensors", "Platform"]),
     tests("Inspection", ["Inspection", "Tensors", "Platform", "fpq-show"]),
@@ -99,6 +97,7 @@ let package = Package(
     tests("Kernels", ["Kernels", "CKernels", "Formats", "Tensors", "Platform"]),
     tests("Sampling", ["Sampling", "Tensors", "Platform"]),
     tests("Models", ["Models", "Tensors", "Platform"]),
+    tests("Gradients", ["Gradients", "Models", "Kernels", "Formats", "Tensors", "Platform"]),
     tests("Rounding", ["Rounding", "Formats", "Tensors", "Platform"]),
     tests("Pipeline", ["Pipeline", "Models", "Sampling", "Tensors", "Platform"]),
     tests(

@@ -1,4 +1,5 @@
 import CKernels
+import TestSupport
 import Testing
 
 /// The elementwise kernels: equal bits on every tier, and close to the formula in f64.
@@ -104,6 +105,9 @@ import Testing
           let scaled = x[i] * scale[c]
           return scaled + shift[c]
         })
+    #expect(
+      bits(agreed(count) { $0.scale_shift(rows, columns, scale, nil, x, $1) })
+        == rowwise { i, c in x[i] * scale[c] })
   }
 
   /// Sums over sixteen lanes make columns / 16 + 5 roundings, the mean's division one more.

@@ -1,4 +1,5 @@
 import CKernels
+import TestSupport
 import Testing
 
 /// The low-bit products of every tier against the definition, bit for bit.

@@ -2,27 +2,8 @@ import CKernels
 import Formats
 import Foundation
 import Tensors
+import TestSupport
 import Testing
-
-/// SplitMix64: the same numbers in every run.
-struct Generator {
-  private var state: UInt64
-
-  init(_ seed: Int) { state = UInt64(truncatingIfNeeded: seed) }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-
-  mutating func below(_ bound: Int) -> Int { Int(next() >> 33) % bound }
-
-  /// A value of -1 to 1.
-  mutating func signed() -> Float { Float(Int64(bitPattern: next()) >> 40) / 8_388_608 }
-}
 
 /// The tiers this processor has, with the names to record.
 let tiers: [(name: String, tier: fpq_tier)] = [

@@ -2,6 +2,7 @@ import Formats
 import Kernels
 import Platform
 import Tensors
+import TestSupport
 import Testing
 
 /// The Swift face: what it computes, on how many threads, and what it refuses.

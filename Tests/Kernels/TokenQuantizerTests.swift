@@ -1,5 +1,6 @@
 import CKernels
 import Formats
+import TestSupport
 import Testing
 
 /// The token quantizer of every tier against a search of the format's list of integers.

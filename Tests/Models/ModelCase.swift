@@ -1,46 +1,9 @@
-import Foundation
 import Models
-import Platform
 import Tensors
 import TestSupport
 import Testing
 
-/// A model of Tests/References: its configuration, weights, golden tensors and tolerance.
-struct ModelCase {
-  let name: String
-  let config: ModelConfig
-  let weights: Checkpoint
-  let io: SafetensorsFile
-  let facts: JSON
-
-  init(_ name: String) throws {
-    self.name = name
-    config = try ModelConfig(References.path("\(name)/config.json"))
-    weights = try Checkpoint(folder: References.path(name))
-    io = try References.tensors("\(name)/io.safetensors")
-    facts = try ModelConfig(References.path("\(name)/case.json")).json
-  }
-
-  /// The case's configuration with the line of `key` replaced, or added at the top.
-  func config(changing key: String, to value: String) throws -> ModelConfig {
-    let text = try String(contentsOfFile: config.path, encoding: .utf8)
-    let member = "\"\(key)\": \(value)"
-    let changed =
-      text.contains("\"\(key)\":")
-      ? text.replacing(
-        try Regex("\"\(key)\": *(null|true|false|[0-9.e-]+|\"[^\"]*\"|\\[[^\\]]*\\])"), with: member
-      )
-      : text.replacing("{", with: "{\(member), ", maxReplacements: 1)
-    let file = FileManager.default.temporaryDirectory.appending(path: "\(UUID()).json")
-    defer { try? FileManager.default.removeItem(at: file) }
-    try changed.write(to: file, atomically: true, encoding: .utf8)
-    return try ModelConfig(file.path)
-  }
-
-  func floats(_ tensor: String) throws -> [Float] { try io.tensor(tensor).floats() }
-
-  func shape(_ tensor: String) throws -> [Int] { try io.tensor(tensor).shape }
-
+extension ModelCase {
   /// The case's tolerance as a fraction of the largest output; inner outputs have the same fraction of theirs.
   func relativeTolerance() throws -> Float {
     let tolerance = try #require(facts["tolerance"])

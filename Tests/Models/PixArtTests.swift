@@ -8,38 +8,13 @@ import Testing
 @Suite(.serialized) struct PixArtTests {
   static let cases = ["pixart-sigma", "pixart-alpha", "pixart-nonsquare"]
 
-  /// Runs a case's golden call.
-  static func run(
-    _ golden: ModelCase, model: PixArtTransformer, observer: (any LayerObserver)? = nil
-  ) throws -> [Float] {
-    let shape = try golden.shape("hidden_states")
-    let states = try golden.shape("encoder_hidden_states")
-    let text = model.prepareText(
-      Matrix(
-        rows: states[0] * states[1], columns: states[2],
-        values: try golden.floats("encoder_hidden_states")),
-      mask: try golden.floats("encoder_attention_mask").map { $0 != 0 }, batch: shape[0],
-      observer: observer)
-    var conditions: SizeConditions?
-    if golden.io.find("resolution") != nil {
-      let resolution = try golden.floats("resolution")
-      conditions = SizeConditions(
-        height: resolution[0], width: resolution[1],
-        aspectRatio: try golden.floats("aspect_ratio")[0])
-    }
-    return model.forward(
-      latents: try golden.floats("hidden_states"), batch: shape[0], height: shape[2],
-      width: shape[3], timesteps: try golden.floats("timestep"), text: text,
-      conditions: conditions, observer: observer)
-  }
-
   @Test(arguments: cases)
   func outputsMatchDiffusers(_ name: String) throws {
     let golden = try ModelCase(name)
     let model = try PixArtTransformer(config: golden.config, weights: golden.weights)
     #expect(model.config.usesSizeConditions == (golden.io.find("resolution") != nil))
     let recorder = Recorder()
-    let output = try Self.run(golden, model: model, observer: recorder)
+    let output = try PixArtCall(golden)(model, observer: recorder)
     try golden.expect(output, matches: "output")
 
     var inner = [
@@ -52,7 +27,7 @@ import Testing
     for (tensor, module) in inner.sorted(by: { $0.key < $1.key }) {
       try golden.expect(#require(recorder.modules[module]), matches: tensor)
     }
-    #expect(try Self.run(golden, model: model) == output, "an observer changes nothing")
+    #expect(try PixArtCall(golden)(model) == output, "an observer changes nothing")
   }
 
   @Test(arguments: cases)
@@ -63,7 +38,7 @@ import Testing
     defer { Parallel.threads = threads }
     let outputs = try [1, 2, 5].map { count in
       Parallel.threads = count
-      return try Self.run(golden, model: model)
+      return try PixArtCall(golden)(model)
     }
     #expect(outputs[0] == outputs[1])
     #expect(outputs[0] == outputs[2])
@@ -73,7 +48,7 @@ import Testing
     let golden = try ModelCase("pixart-alpha")
     let model = try PixArtTransformer(config: golden.config, weights: golden.weights)
     let recorder = Recorder()
-    _ = try Self.run(golden, model: model, observer: recorder)
+    _ = try PixArtCall(golden)(model, observer: recorder)
     // The resolution embedder reads height and width as two rows of one call.
     let layers = recorder.sites.flatMap(\.layers)
     let weights = golden.weights.names.filter { $0.hasSuffix(".weight") }

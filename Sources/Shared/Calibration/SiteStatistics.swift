@@ -1,5 +1,5 @@
-import CDense
 import Foundation
+import Kernels
 import Platform
 import Tensors
 
@@ -125,9 +125,9 @@ package final class SiteStatistics {
         let width = channels - rows.lowerBound
         let block = Matrix(rows: rows.count, columns: width)
         let start = transposed.row(rows.lowerBound)
-        let status = fpq_gemm_f32(
-          1, rows.count, width, tokens, start, tokens, start, tokens, 0, block.pointer, width)
-        precondition(status == 0, "oneDNN refused a product of \(rows.count)x\(width)x\(tokens)")
+        multiply(
+          transposeB: true, rows: rows.count, columns: width, depth: tokens, start, tokens, start,
+          tokens, add: false, block.pointer, width)
         for row in rows {
           let source = block.row(row - rows.lowerBound)
           let line = target + row * channels

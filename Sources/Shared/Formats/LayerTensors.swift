@@ -1,7 +1,7 @@
 import Platform
 import Tensors
 
-/// What a quantized layer `L` has beside its codes, under the same names in a codes stream and in a packed model:
+/// What a quantized layer `L` has beside its codes, under the same names in a codes stream and in a packed model.
 ///
 /// `L.scales` F16 or F8_E4M3 [N][groups], with F8_E4M3 also `L.global_scale` F32 []; `L.negative_scales`, of the same type, where
 /// levels below zero have their own; `L.zeros` U8 for asymmetric formats; `L.down` F16 [rank][K] and `L.up` F16 [N][rank] of a low-rank branch;

@@ -1,4 +1,3 @@
-import CDense
 import CKernels
 import Foundation
 import Platform
@@ -185,10 +184,8 @@ private struct Tile {
 
   func multiply(rows: Int, columns: Int) {
     let (pixels, depth) = (rows * columns, windows.columns)
-    let status = fpq_gemm_f32(
-      1, pixels, convolution.outputs, depth, windows.pointer, depth, convolution.weight.pointer,
-      depth, 0, products.pointer, convolution.outputs)
-    precondition(
-      status == 0, "oneDNN refused a product of \(pixels)x\(convolution.outputs)x\(depth)")
+    Kernels.multiply(
+      transposeB: true, rows: pixels, columns: convolution.outputs, depth: depth, windows.pointer,
+      depth, convolution.weight.pointer, depth, add: false, products.pointer, convolution.outputs)
   }
 }

@@ -1,4 +1,3 @@
-import CDense
 import CKernels
 import Platform
 import Tensors
@@ -50,35 +49,14 @@ package struct DenseMatrix: Sendable {
   }
 
   /// y[t][n] = sum over k of x[t][k] weight[n][k] + bias[n]; x [tokens][inputs], y [tokens][outputs].
-  ///
-  /// Tiles depend on the shape alone, so the result does not depend on the number of threads.
   package func multiply(_ x: Matrix, bias: [Float]?) -> Matrix {
     precondition(x.columns == inputs, "\(tensor.name): input of \(x.columns), weight of \(inputs)")
-    let y = Matrix(rows: x.rows, columns: outputs)
-    let block = outputs >= 1024 ? 128 : 64
     let stored = stored
-    Parallel.chunks(of: outputs, size: block) { range in
-      let converted = stored == nil ? Matrix(rows: range.count, columns: inputs) : nil
-      if let converted { copyRows(range, to: converted.pointer) }
-      guard
-        let weight = stored.map({ $0 + range.lowerBound * inputs })
-          ?? converted.map({ UnsafePointer($0.pointer) })
-      else { return }
-      for start in stride(from: 0, to: x.rows, by: 256) {
-        let rows = min(256, x.rows - start)
-        let status = fpq_gemm_f32(
-          1, rows, range.count, inputs, x.row(start), inputs, weight, inputs, 0,
-          y.row(start) + range.lowerBound, outputs)
-        precondition(status == 0, "oneDNN refused a product of \(rows)x\(range.count)x\(inputs)")
-      }
-      withExtendedLifetime(converted) {}
-      bias?.withUnsafeBufferPointer { bias in
-        guard let base = bias.baseAddress else { return }
-        for row in 0..<x.rows {
-          fpq_add_bias(1, range.count, base + range.lowerBound, y.row(row) + range.lowerBound)
-        }
-      }
+    return project(x, outputs: outputs, bias: bias) { rows, body in
+      if let stored { return body(stored + rows.lowerBound * inputs) }
+      let converted = Matrix(rows: rows.count, columns: inputs)
+      copyRows(rows, to: converted.pointer)
+      body(converted.pointer)
     }
-    return y
   }
 }

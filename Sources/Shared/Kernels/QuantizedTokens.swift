@@ -8,7 +8,9 @@ import Tensors
 /// METHODS.md section 4, online: scale = absmax / maxCode in f32 (or a static scale), code = the nearest integer of the format
 /// to x / scale, ties to the even code. A group of zeros has scale 0. A NaN or an infinity makes its scale NaN, and with it every output of that token.
 package final class QuantizedTokens: @unchecked Sendable {
-  /// How one layer's input is made ready: transformed, then rounded. Layers with equal preparations share the result.
+  /// How one layer's input is made ready: transformed, then rounded.
+  ///
+  /// Layers with equal preparations share the result.
   package struct Preparation: Sendable, Equatable {
     /// Nil: the input as it is.
     package let transform: InputTransform?

@@ -55,6 +55,20 @@ package final class Linear: Sendable {
     self.bias = bias
   }
 
+  /// A copy of the weight in f32, [outputs][inputs].
+  ///
+  /// - Throws: `Failure` naming the layer when it is packed.
+  package func floatWeight() throws -> Matrix {
+    guard case .dense(let stored, _) = weight else {
+      throw Failure(name, "expected a float weight, found a packed one")
+    }
+    let matrix = Matrix(rows: outputs, columns: inputs)
+    Parallel.chunks(of: outputs, size: 64) { rows in
+      stored.copyRows(rows, to: matrix.row(rows.lowerBound))
+    }
+    return matrix
+  }
+
   /// The product for x [tokens][inputs]: [tokens][outputs].
   package func callAsFunction(_ x: Matrix) -> Matrix { Linear.products([self], x)[0] }
 

@@ -1,16 +1,21 @@
 import CKernels
-import Platform
+import Kernels
 import Tensors
 
 /// A layer norm without weights of its own, then a scale and a shift per sample and channel: adaptive layer norm.
-///
-/// Elementwise passes run over chunks of rows that never straddle two samples, so that each chunk has one scale and one shift.
-struct Modulation {
+package struct Modulation {
   /// Vectors [batch][D], each `stride` floats after the one before: shift, 1 + scale.
   let shift: UnsafePointer<Float>
   let scale: UnsafePointer<Float>
   let stride: Int
   let epsilon: Float
+
+  /// The vectors are not copied: they must outlive the calls.
+  package init(
+    shift: UnsafePointer<Float>, scale: UnsafePointer<Float>, stride: Int, epsilon: Float
+  ) {
+    (self.shift, self.scale, self.stride, self.epsilon) = (shift, scale, stride, epsilon)
+  }
 
   /// y = (LN(x) * scale + shift) of `rows` of one sample.
   func normalize(_ x: Matrix, into y: Matrix, rows: Range<Int>, sample: Int) {
@@ -20,26 +25,11 @@ struct Modulation {
   }
 
   /// As `normalize` for all rows of x [batch * tokens][D].
-  func callAsFunction(_ x: Matrix, batch: Int) -> Matrix {
+  package func callAsFunction(_ x: Matrix, batch: Int) -> Matrix {
     let y = Matrix(rows: x.rows, columns: x.columns)
-    Modulation.forEachChunk(of: x, batch: batch) { sample, rows in
+    RowChunks(of: x, batch: batch).forEach { sample, rows in
       normalize(x, into: y, rows: rows, sample: sample)
     }
     return y
-  }
-
-  /// Calls `body` with chunks of the rows of x [batch * tokens][...], of borders that depend on the shape alone.
-  static func forEachChunk(
-    of x: Matrix, batch: Int, _ body: (_ sample: Int, _ rows: Range<Int>) -> Void
-  ) {
-    // About a quarter of a mebibyte: a chunk stays in the core's cache between the passes over it.
-    let size = max(1, (1 << 16) / max(1, x.columns))
-    let tokens = x.rows / batch
-    let chunks = (tokens + size - 1) / size
-    Parallel.forEach(batch * chunks) { index in
-      let (sample, first) = (index / chunks, index % chunks * size)
-      let start = sample * tokens
-      body(sample, (start + first)..<(start + min(tokens, first + size)))
-    }
   }
 }

@@ -32,6 +32,7 @@ package struct PackedLayout: Sendable {
   ///   - outputs: N.
   ///   - activations: how inputs are quantized, instead of what the layer itself asks for.
   ///   - source: the packed model.
+  /// - Returns: the layer, its weights mapped.
   /// - Throws: `Failure` naming the tensor that is missing or does not fit.
   package func linear(
     _ name: String, inputs: Int, outputs: Int, activations: ActivationOverride,

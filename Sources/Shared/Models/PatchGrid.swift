@@ -1,13 +1,17 @@
 import Tensors
 
 /// The grid of square patches that latents are cut into, one token a patch, row-major.
-struct PatchGrid {
-  let batch: Int
+package struct PatchGrid: Sendable {
+  package let batch: Int
   /// Patches, not latent pixels.
-  let height: Int
-  let width: Int
+  package let height: Int
+  package let width: Int
   /// Latent pixels along a side of a patch.
-  let patch: Int
+  package let patch: Int
+
+  package init(batch: Int, height: Int, width: Int, patch: Int) {
+    (self.batch, self.height, self.width, self.patch) = (batch, height, width, patch)
+  }
 
   /// Latents [batch][channels][height * patch][width * patch] as rows [batch * tokens][channels][patch][patch].
   func patchify(_ latents: [Float], channels: Int) -> Matrix {
@@ -19,12 +23,21 @@ struct PatchGrid {
   }
 
   /// Rows [batch * tokens][patch][patch][channels] as latents [batch][channels][height * patch][width * patch].
-  func unpatchify(_ rows: Matrix, channels: Int) -> [Float] {
+  package func unpatchify(_ rows: Matrix, channels: Int) -> [Float] {
     var latents = [Float](repeating: 0, count: rows.count)
     forEachPixel(channels: channels) { token, channel, py, px, pixel in
       latents[pixel] = rows.row(token)[(py * patch + px) * channels + channel]
     }
     return latents
+  }
+
+  /// The rows that `unpatchify` turns into `latents`.
+  package func rows(of latents: UnsafePointer<Float>, channels: Int) -> Matrix {
+    let rows = Matrix(rows: batch * height * width, columns: channels * patch * patch)
+    forEachPixel(channels: channels) { token, channel, py, px, pixel in
+      rows.row(token)[(py * patch + px) * channels + channel] = latents[pixel]
+    }
+    return rows
   }
 
   private func forEachPixel(

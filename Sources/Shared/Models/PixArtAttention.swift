@@ -3,14 +3,15 @@ import Kernels
 import Tensors
 
 /// Multi-head attention of PixArt: diffusers' `Attention` with biases and without query and key norms.
-struct PixArtAttention: Sendable {
-  let name: String
-  let heads: Int
-  let scale: Float
-  let toQuery: Linear
-  let toKey: Linear
-  let toValue: Linear
-  let toOut: Linear
+package struct PixArtAttention: Sendable {
+  package let name: String
+  package let heads: Int
+  /// 1 / sqrt(head size).
+  package let scale: Float
+  package let toQuery: Linear
+  package let toKey: Linear
+  package let toValue: Linear
+  package let toOut: Linear
   let keyValueSite: String
   let sharedSite: String
 

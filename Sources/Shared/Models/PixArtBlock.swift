@@ -1,22 +1,22 @@
 import CKernels
 import Kernels
-import Platform
 import Tensors
 
 /// One of PixArt's transformer blocks: diffusers' `BasicTransformerBlock` with norm type `ada_norm_single`.
 ///
 /// x [batch * tokens][D] is changed in place.
-struct PixArtBlock: Sendable {
-  let name: String
-  let config: PixArtConfig
+package struct PixArtBlock: Sendable {
+  package let name: String
+  package let config: PixArtConfig
   /// The block's own part [6][D] of shift, scale and gate of self-attention, then of the feed-forward network.
-  let table: [Float]
-  let selfAttention: PixArtAttention
-  let crossAttention: PixArtAttention
-  let feedForward1: Linear
-  let feedForward2: Linear
+  package let table: [Float]
+  package let selfAttention: PixArtAttention
+  package let crossAttention: PixArtAttention
+  package let feedForward1: Linear
+  package let feedForward2: Linear
 
-  init(
+  /// Views the weights of block `index`.
+  package init(
     index: Int, config: PixArtConfig, weights: any TensorSource, makeLinear: LinearFactory
   ) throws {
     let (width, name) = (config.width, "transformer_blocks.\(index)")
@@ -49,7 +49,7 @@ struct PixArtBlock: Sendable {
       shift: vector(3), scale: vector(4), stride: stride, epsilon: config.normEpsilon)
 
     var branch = selfAttention(norm1(x, batch: batch), batch: batch, observer: observer)
-    Modulation.forEachChunk(of: x, batch: batch) { sample, rows in
+    RowChunks(of: x, batch: batch).forEach { sample, rows in
       let first = rows.lowerBound
       fpq_add_residual(
         rows.count, width, vector(2) + sample * stride, branch.row(first), x.row(first))
@@ -57,20 +57,20 @@ struct PixArtBlock: Sendable {
 
     branch = crossAttention(x, text: text, index: index, observer: observer)
     let normalized = Matrix(rows: x.rows, columns: width)
-    Modulation.forEachChunk(of: x, batch: batch) { sample, rows in
+    RowChunks(of: x, batch: batch).forEach { sample, rows in
       let first = rows.lowerBound
       fpq_add_residual(rows.count, width, nil, branch.row(first), x.row(first))
       norm2.normalize(x, into: normalized, rows: rows, sample: sample)
     }
 
     let hidden = feedForward1(normalized, observer: observer)
-    Modulation.forEachChunk(of: hidden, batch: 1) { _, rows in
+    RowChunks(of: hidden).forEach { _, rows in
       let start = hidden.row(rows.lowerBound)
       fpq_gelu_tanh(rows.count * hidden.columns, start, start)
     }
     branch = feedForward2(hidden, observer: observer)
     observer?.observe(module: "\(name).ff", output: branch)
-    Modulation.forEachChunk(of: x, batch: batch) { sample, rows in
+    RowChunks(of: x, batch: batch).forEach { sample, rows in
       let first = rows.lowerBound
       fpq_add_residual(
         rows.count, width, vector(5) + sample * stride, branch.row(first), x.row(first))

@@ -1,5 +1,19 @@
 import CKernels
+import Kernels
 import Tensors
+
+/// A batch of prompts as the cross-attention of every block reads it, before the block's own layers.
+package struct ProjectedText: Sendable {
+  package let batch: Int
+  /// Text tokens a sample, without the padding that all samples share.
+  package let tokens: Int
+  /// [batch * tokens][D].
+  package let states: Matrix
+  /// [batch][tokens], added to the scaled logits: 0, or -10000 on padding.
+  package let bias: Matrix
+  /// [batch * tokens], false on padding.
+  let valid: [Bool]
+}
 
 /// What a batch of prompts brings to every block, computed once and read at every step.
 package final class TextContext: Sendable {
@@ -24,21 +38,38 @@ package final class TextContext: Sendable {
 extension PixArtTransformer {
   /// Projects the text encoder's states and makes each block's cross-attention keys and values of them.
   ///
+  /// The parameters are those of `projectText`; for guidance, the negative prompts count too.
+  ///
+  /// - Returns: what `forward` reads of the prompts at every step.
+  package func prepareText(
+    _ states: Matrix, mask: [Bool], batch: Int, observer: (any LayerObserver)? = nil
+  ) -> TextContext {
+    let text = projectText(states, mask: mask, batch: batch, observer: observer)
+    let pairs = blocks.map {
+      $0.crossAttention.keysAndValues(text.states, valid: text.valid, observer: observer)
+    }
+    return TextContext(
+      batch: batch, tokens: text.tokens, keys: pairs.map(\.keys), values: pairs.map(\.values),
+      bias: text.bias)
+  }
+
+  /// Projects the text encoder's states to the width of the blocks.
+  ///
   /// Positions that are padding in every sample are left out: their weight, exp(-10000 + ...), is exactly 0 in f32.
   ///
   /// - Parameters:
   ///   - states: [batch * length][caption channels], padded to one length.
   ///   - mask: [batch * length], true for real tokens.
-  ///   - batch: how many prompts; for guidance, the negative ones count too.
+  ///   - batch: how many prompts.
   ///   - observer: sees the inputs of the projections.
-  /// - Returns: what `forward` reads of the prompts at every step.
-  package func prepareText(
+  /// - Returns: the projected states of the positions that are kept.
+  package func projectText(
     _ states: Matrix, mask: [Bool], batch: Int, observer: (any LayerObserver)? = nil
-  ) -> TextContext {
+  ) -> ProjectedText {
     precondition(batch > 0 && states.rows % batch == 0, "\(states.rows) rows of \(batch) prompts")
     precondition(mask.count == states.rows, "\(states.rows) rows, a mask of \(mask.count)")
     let hidden = captionLinear1(states, valid: mask, observer: observer)
-    Modulation.forEachChunk(of: hidden, batch: 1) { _, rows in
+    RowChunks(of: hidden).forEach { _, rows in
       let start = hidden.row(rows.lowerBound)
       fpq_gelu_tanh(rows.count * hidden.columns, start, start)
     }
@@ -57,11 +88,7 @@ extension PixArtTransformer {
       for (token, flag) in flags.enumerated() { bias.row(sample)[token] = flag ? 0 : -10000 }
       valid += flags
     }
-    let pairs = blocks.map {
-      $0.crossAttention.keysAndValues(text, valid: valid, observer: observer)
-    }
-    return TextContext(
-      batch: batch, tokens: used, keys: pairs.map(\.keys), values: pairs.map(\.values), bias: bias)
+    return ProjectedText(batch: batch, tokens: used, states: text, bias: bias, valid: valid)
   }
 
   /// One past the last real token of any sample; the whole length when a sample has none, whose attention is then even over all of it.

@@ -16,10 +16,12 @@ package final class PixArtTransformer: Sendable {
   let conditioning: PixArtConditioning
   let captionLinear1: Linear
   let captionLinear2: Linear
-  let blocks: [PixArtBlock]
+  package let blocks: [PixArtBlock]
   /// [2][D]: shift and scale of the final norm.
-  let finalTable: [Float]
-  let projectOut: Linear
+  package let finalTable: [Float]
+  package let projectOut: Linear
+  /// Of the final norm; the blocks' own comes from the config.
+  package static let finalEpsilon: Float = 1e-6
 
   /// Views the weights of a model folder's `transformer`; nothing is computed.
   ///
@@ -63,21 +65,17 @@ package final class PixArtTransformer: Sendable {
     latents: [Float], batch: Int, height: Int, width: Int, timesteps: [Float], text: TextContext,
     conditions: SizeConditions? = nil, observer: (any LayerObserver)? = nil
   ) -> [Float] {
-    let patch = config.patchSize
-    precondition(batch > 0 && text.batch == batch && timesteps.count == batch, "batch of \(batch)")
-    precondition(height % patch == 0 && width % patch == 0, "\(width)x\(height) latents")
-    precondition(latents.count == batch * config.inChannels * height * width, "latents' size")
-    let grid = PatchGrid(
-      batch: batch, height: height / patch, width: width / patch, patch: patch)
-    let x = embed(latents, grid: grid, observer: observer)
-    let (embedded, modulation) = conditioning(
-      timesteps: timesteps, conditions: conditions, observer: observer)
+    precondition(text.batch == batch, "batch of \(batch), text of \(text.batch)")
+    let inputs = blockInputs(
+      latents: latents, batch: batch, height: height, width: width, timesteps: timesteps,
+      conditions: conditions, observer: observer)
+    let x = inputs.x
     for (index, block) in blocks.enumerated() {
-      block(x, modulation: modulation, text: text, index: index, observer: observer)
+      block(x, modulation: inputs.modulation, text: text, index: index, observer: observer)
     }
-    let output = projectOut(finalNorm(x, embedded: embedded), observer: observer)
+    let output = projectOut(finalNorm(x, embedded: inputs.embedded), observer: observer)
     observer?.observe(module: "proj_out", output: output)
-    return grid.unpatchify(output, channels: config.outChannels)
+    return inputs.grid.unpatchify(output, channels: config.outChannels)
   }
 
   /// One evaluation with the same timestep for all samples, as a sampler wants it.
@@ -89,24 +87,6 @@ package final class PixArtTransformer: Sendable {
       latents: latents, batch: batch, height: height, width: width,
       timesteps: Array(repeating: timestep, count: batch), text: text, conditions: conditions,
       observer: observer)
-  }
-
-  /// Patches as tokens [batch * tokens][D], with their positions added.
-  private func embed(
-    _ latents: [Float], grid: PatchGrid, observer: (any LayerObserver)?
-  ) -> Matrix {
-    let patches = grid.patchify(latents, channels: config.inChannels)
-    let x = patchEmbedding(patches, observer: observer)
-    let positions = Embeddings.positions(
-      gridHeight: grid.height, gridWidth: grid.width, width: config.width,
-      base: config.sampleSize / grid.patch, scale: config.interpolationScale)
-    Modulation.forEachChunk(of: x, batch: grid.batch) { sample, rows in
-      let first = rows.lowerBound
-      fpq_add_residual(
-        rows.count, x.columns, nil, positions.row(first - sample * positions.rows), x.row(first))
-    }
-    observer?.observe(module: "pos_embed", output: x)
-    return x
   }
 
   /// LN(x) * (1 + scale + e) + shift + e; the timestep's embedding e [batch][D] enters as it is.
@@ -121,7 +101,8 @@ package final class PixArtTransformer: Sendable {
       }
     }
     let norm = Modulation(
-      shift: vectors.pointer, scale: vectors.pointer + width, stride: 2 * width, epsilon: 1e-6)
+      shift: vectors.pointer, scale: vectors.pointer + width, stride: 2 * width,
+      epsilon: PixArtTransformer.finalEpsilon)
     return withExtendedLifetime(vectors) { norm(x, batch: batch) }
   }
 }

@@ -37,9 +37,9 @@ package struct TransformerSource {
 
   /// Builds the transformer.
   ///
-  /// - Parameters:
-  ///   - activations: how the inputs of quantized layers are rounded, instead of what a packed model was made for; in a float model,
-  ///     how those of all linear layers of the blocks are (W16Ax: what activations alone cost).
+  /// - Parameter activations: how the inputs of quantized layers are rounded, instead of what a packed model was made for; in a
+  ///   float model, how those of all linear layers of the blocks are (W16Ax: what activations alone cost).
+  /// - Returns: the transformer, its weights mapped.
   /// - Throws: `Failure` naming the tensor that is missing or does not fit.
   package func transformer(activations: ActivationOverride = .asPacked) throws -> PixArtTransformer
   {

@@ -1,5 +1,6 @@
 import Foundation
 import Formats
+import Kernels
 import Platform
 import Tensors
 
@@ -46,7 +47,7 @@ package struct AdaRound {
       soft.softWeights(to: residual)
       for k in 0..<residual.count { residual.pointer[k] -= target[k] }
       multiply(
-        transposed: true, rows: rows.count, columns: columns, depth: columns, residual.pointer,
+        transposeB: true, rows: rows.count, columns: columns, depth: columns, residual.pointer,
         columns, hessian.pointer, columns, add: false, gradient.pointer, columns)
       let beta = AdaRound.beta(iteration, of: options.iterations)
       soft.turn(

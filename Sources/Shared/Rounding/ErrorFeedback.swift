@@ -1,5 +1,6 @@
 import CKernels
 import Formats
+import Kernels
 import Platform
 import Tensors
 

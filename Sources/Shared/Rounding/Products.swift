@@ -1,4 +1,4 @@
-import CDense
+import Kernels
 import Platform
 import Tensors
 
@@ -9,22 +9,10 @@ func product(_ x: Matrix, symmetric h: Matrix) -> Matrix {
   Parallel.chunks(of: h.columns, size: 192) { range in
     // Columns of a symmetric matrix are its rows, which lie in one piece.
     multiply(
-      transposed: true, rows: x.rows, columns: range.count, depth: h.rows, x.pointer, x.columns,
+      transposeB: true, rows: x.rows, columns: range.count, depth: h.rows, x.pointer, x.columns,
       h.row(range.lowerBound), h.columns, add: false, y.pointer + range.lowerBound, y.columns)
   }
   return y
-}
-
-/// C [rows][columns] (+)= A [rows][depth] B [depth][columns], or B [columns][depth] transposed; row strides beside each.
-func multiply(
-  transposed: Bool = false, rows: Int, columns: Int, depth: Int, _ a: UnsafePointer<Float>,
-  _ aStride: Int, _ b: UnsafePointer<Float>, _ bStride: Int, add: Bool,
-  _ c: UnsafeMutablePointer<Float>, _ cStride: Int
-) {
-  guard rows > 0, columns > 0, depth > 0 else { return }
-  let status = fpq_gemm_f32(
-    transposed ? 1 : 0, rows, columns, depth, a, aStride, b, bStride, add ? 1 : 0, c, cStride)
-  precondition(status == 0, "oneDNN refused a product of \(rows)x\(columns)x\(depth)")
 }
 
 /// The dot product of every row of `a` with the same row of `b`, in f64.

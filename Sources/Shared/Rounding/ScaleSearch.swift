@@ -1,5 +1,6 @@
 import CKernels
 import Formats
+import Kernels
 import Platform
 import Tensors
 
@@ -15,6 +16,7 @@ private let clips = (0..<25).map { 1.1 - 0.025 * Double($0) }
 ///   - method: `nearest` is judged by the whole block of the objective, since no feedback follows.
 ///   - objective: of the layer's site.
 ///   - place: names the tensor in a failure.
+/// - Returns: scales of every group, in the type they are stored in.
 /// - Throws: `Failure` when a weight is NaN or infinite.
 func chooseScales(
   of weight: Matrix, options: RoundingOptions, search: ScaleSearch, method: RoundingMethod,

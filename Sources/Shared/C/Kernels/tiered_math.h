@@ -2,6 +2,8 @@
 #ifndef FPQ_TIERED_MATH_H
 #define FPQ_TIERED_MATH_H
 
+#include <stdint.h>
+
 #define LANES 16
 
 /// Adds sixteen partial sums pairwise: the order every tier shares.
@@ -31,6 +33,27 @@ static inline float TIERED(exponential)(float x) {
   memcpy(&power, &bits, sizeof power);
   // A NaN compares false and passes through; the cut keeps exp(-inf) exactly 0.
   return x < -87.3f ? 0.0f : y * power;
+}
+
+static inline float TIERED(sigmoid)(float x) {
+  return 1.0f / (1.0f + TIERED(exponential)(-x));
+}
+
+/// The mean of a row and 1 / sqrt(variance + eps), with the biased variance.
+static inline void TIERED(row_moments)(
+    size_t columns, float eps, const float *x, float *mean, float *reciprocal) {
+  float lane[LANES] = {0};
+  size_t whole = columns / LANES * LANES;
+  for (size_t c = 0; c < whole; c += LANES)
+    for (int i = 0; i < LANES; i++) lane[i] += x[c + i];
+  for (size_t c = whole; c < columns; c++) lane[c - whole] += x[c];
+  float m = TIERED(lane_sum)(lane) / (float)columns;
+  memset(lane, 0, sizeof lane);
+  for (size_t c = 0; c < whole; c += LANES)
+    for (int i = 0; i < LANES; i++) lane[i] += (x[c + i] - m) * (x[c + i] - m);
+  for (size_t c = whole; c < columns; c++) lane[c - whole] += (x[c] - m) * (x[c] - m);
+  *mean = m;
+  *reciprocal = 1.0f / sqrtf(TIERED(lane_sum)(lane) / (float)columns + eps);
 }
 
 #endif

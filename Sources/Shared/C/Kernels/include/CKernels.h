@@ -7,6 +7,7 @@
 #define CKERNELS_H
 
 #include "elementwise.h"
+#include "gradients.h"
 #include "lowbit.h"
 #include "rounding.h"
 #include "tier.h"

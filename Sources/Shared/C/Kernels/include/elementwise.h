@@ -22,7 +22,7 @@ void fpq_multiply(size_t count, const float *a, const float *b, float *y);
 void fpq_add_bias(size_t rows, size_t columns, const float *bias, float *x);
 /// x[row][c] = gate[c] * y[row][c] + x[row][c]; gate may be NULL (then 1).
 void fpq_add_residual(size_t rows, size_t columns, const float *gate, const float *y, float *x);
-/// y[row][c] = x[row][c] * scale[c] + shift[c].
+/// y[row][c] = x[row][c] * scale[c] + shift[c]; shift may be NULL (then nothing is added).
 void fpq_scale_shift(
     size_t rows, size_t columns, const float *scale, const float *shift, const float *x, float *y);
 

@@ -1,0 +1,57 @@
+import Models
+import Tensors
+
+/// A linear layer of a model with its parameters as variables.
+package struct TapedLinear {
+  /// Its name in the model's file.
+  package let name: String
+  /// [outputs][inputs], a copy of the model's.
+  package let weight: Variable
+  /// [1][outputs].
+  package let bias: Variable?
+  package let rounding: InputRounding?
+
+  /// Copies the parameters of `layer`.
+  ///
+  /// - Throws: `Failure` naming the layer when its weight is packed.
+  package init(_ layer: Linear, options: TapedOptions) throws {
+    name = layer.name
+    weight = Variable(
+      try layer.floatWeight(), wantsGradient: options.wantsGradient("\(layer.name).weight"))
+    bias = layer.bias.map {
+      Variable(
+        Matrix(rows: 1, columns: $0.count, values: $0),
+        wantsGradient: options.wantsGradient("\(layer.name).bias"))
+    }
+    rounding = options.rounding(layer.name)
+  }
+
+  /// Weight and bias under their names in the file.
+  package var parameters: [(name: String, variable: Variable)] {
+    [("\(name).weight", weight)] + (bias.map { [("\(name).bias", $0)] } ?? [])
+  }
+
+  /// The product for x [tokens][inputs]: [tokens][outputs].
+  package func callAsFunction(_ x: Variable, on tape: Tape) -> Variable {
+    TapedLinear.project([self], x, on: tape)[0]
+  }
+
+  /// The products of layers that read the same `x` [tokens][inputs]; an input that several round alike is rounded once.
+  package static func project(
+    _ layers: [TapedLinear], _ x: Variable, on tape: Tape
+  ) -> [Variable] {
+    var rounded: (how: InputRounding, x: Variable)?
+    return layers.map { layer in
+      var input = x
+      if let how = layer.rounding {
+        if let earlier = rounded, earlier.how == how {
+          input = earlier.x
+        } else {
+          input = tape.quantize(x, to: how.format, groupSize: how.groupSize)
+          rounded = (how, input)
+        }
+      }
+      return tape.linear(input, weight: layer.weight, bias: layer.bias)
+    }
+  }
+}

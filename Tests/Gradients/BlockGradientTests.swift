@@ -1,0 +1,99 @@
+import Formats
+import Gradients
+import Models
+import Platform
+import Tensors
+import TestSupport
+import Testing
+
+/// One PixArt block against torch's autograd of diffusers' block (Tests/References/block-gradients).
+@Suite struct BlockGradientTests {
+  let golden: GradientCase
+  let block: PixArtBlock
+
+  init() throws {
+    golden = try GradientCase("block-gradients")
+    let io = golden.io
+    block = try PixArtBlock(
+      index: 0, config: PixArtConfig(ModelConfig(References.path("block-gradients/config.json"))),
+      weights: io, makeLinear: { try Linear($0, inputs: $1, outputs: $2, from: io) })
+  }
+
+  /// The inputs of the block as variables.
+  private func inputs(wantGradients: Bool) throws -> (x: Variable, m: Variable, text: TapedText) {
+    let x = Variable(try golden.matrix("x"), wantsGradient: wantGradients)
+    let modulation = Variable(try golden.matrix("modulation"), wantsGradient: wantGradients)
+    let states = Variable(try golden.matrix("text"), wantsGradient: wantGradients)
+    return (x, modulation, TapedText(states: states, bias: try golden.matrix("bias")))
+  }
+
+  @Test func allGradientsMatchTorch() throws {
+    let taped = try TapedPixArtBlock(block, options: TapedOptions { _ in true })
+    let (x, modulation, text) = try inputs(wantGradients: true)
+    let tape = Tape()
+    let y = taped(x, modulation: modulation, text: text, on: tape)
+    try golden.expect(y.value, matches: "output")
+    tape.backward(from: y, gradient: try golden.matrix("loss_weights"))
+    let variables =
+      [("x", x), ("modulation", modulation), ("text", text.states)]
+      + taped.parameters.map { ($0.name, $0.variable) }
+    for (name, variable) in variables {
+      try golden.expect(#require(variable.gradient?.matrix), matches: "grad.\(name)")
+    }
+    let stored = golden.io.names.filter { $0.hasPrefix("grad.") }.map { String($0.dropFirst(5)) }
+    #expect(Set(variables.map(\.0)) == Set(stored), "every gradient of the case is compared")
+  }
+
+  /// Block reconstruction wants the weights alone; what nobody wants is not computed, the rest does not change.
+  @Test func gradientsOfSomeParametersAreTheSame() throws {
+    let everything = try gradients { _ in true }
+    let some = try gradients { $0.contains("to_k.weight") || $0.hasSuffix("ff.net.0.proj.bias") }
+    #expect(some.count == 3)
+    for (name, values) in some { #expect(everything[name] == values, "\(name)") }
+  }
+
+  private func gradients(_ wantsGradient: @escaping (String) -> Bool) throws -> [String: [Float]] {
+    let taped = try TapedPixArtBlock(block, options: TapedOptions(wantsGradient: wantsGradient))
+    let (x, modulation, text) = try inputs(wantGradients: false)
+    let tape = Tape()
+    let y = taped(x, modulation: modulation, text: text, on: tape)
+    tape.backward(from: y, gradient: try golden.matrix("loss_weights"))
+    let found = taped.parameters.compactMap { name, variable in
+      variable.gradient?.matrix.map { (name, $0.values) }
+    }
+    return Dictionary(uniqueKeysWithValues: found)
+  }
+
+  /// Enough tokens for several tiles of every product and attention, and several chunks of rows.
+  @Test func threadsChangeNothing() throws {
+    let activation = try #require(try ActivationFormat.parse("e2m3"))
+    let options = TapedOptions(
+      wantsGradient: { _ in true },
+      rounding: { _ in InputRounding(format: activation, groupSize: 16) })
+    let taped = try TapedPixArtBlock(block, options: options)
+    let threads = Parallel.threads
+    defer { Parallel.threads = threads }
+    let (batch, tokens) = (2, 1100)
+    let results = [1, 4, 3].map { count in
+      Parallel.threads = count
+      let x = Variable(point(batch * tokens, 32, seed: 1), wantsGradient: true)
+      let modulation = Variable(point(batch, 192, seed: 2), wantsGradient: true)
+      let text = TapedText(
+        states: Variable(point(batch * 70, 32, seed: 3), wantsGradient: true),
+        bias: Matrix(rows: batch, columns: 70, zeroed: true))
+      let tape = Tape()
+      let y = taped(x, modulation: modulation, text: text, on: tape)
+      tape.backward(from: y, gradient: point(batch * tokens, 32, seed: 4))
+      let gradients =
+        [x, modulation, text.states].map { $0.gradient?.take() }
+        + taped.parameters.map { $0.variable.gradient?.take() }
+      return [y.value.values] + gradients.map { $0?.values ?? [] }
+    }
+    #expect(results[0].count == 25 && results[0].allSatisfy { !$0.isEmpty })
+    for other in results[1...] {
+      for (a, b) in zip(results[0], other) {
+        #expect(a.map(\.bitPattern) == b.map(\.bitPattern))
+      }
+    }
+  }
+}
