@@ -52,7 +52,10 @@ let package = Package(
     layer("Export", ["Rounding", "Pipeline", "Formats", "Tensors", "Platform"]),
     layer(
       "Rounding",
-      ["Calibration", "Pipeline", "Kernels", "Formats", "Tensors", "Platform", "CKernels"]),
+      [
+        "Calibration", "Gradients", "Pipeline", "Models", "Kernels", "Formats", "Tensors",
+        "Platform", "CKernels",
+      ]),
     layer("Calibration", ["Pipeline", "Models", "Sampling", "Kernels", "Tensors", "Platform"]),
     layer("Gradients", ["Models", "Kernels", "Formats", "Tensors", "Platform", "CKernels"]),
     layer("Pipeline", ["Models", "Sampling", "Formats", "Tensors", "Platform"]),
@@ -98,7 +101,12 @@ let package = Package(
     tests("Sampling", ["Sampling", "Tensors", "Platform"]),
     tests("Models", ["Models", "Tensors", "Platform"]),
     tests("Gradients", ["Gradients", "Models", "Kernels", "Formats", "Tensors", "Platform"]),
-    tests("Rounding", ["Rounding", "Formats", "Tensors", "Platform"]),
+    tests(
+      "Rounding",
+      [
+        "Rounding", "Calibration", "Gradients", "Pipeline", "Models", "Kernels", "Formats",
+        "Tensors", "Platform",
+      ]),
     tests("Pipeline", ["Pipeline", "Models", "Sampling", "Tensors", "Platform"]),
     tests(
       "Tools",

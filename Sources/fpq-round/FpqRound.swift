@@ -8,6 +8,10 @@ extension Recipe: ExpressibleByArgument {}
 extension RoundingMethod: ExpressibleByArgument {}
 extension ScaleSearch: ExpressibleByArgument {}
 extension LayerFormats.ScaleType: ExpressibleByArgument {}
+extension ReconstructionOptions.Inputs: ExpressibleByArgument {}
+
+/// What is rounded together, `--objective`.
+enum Objective: String, ExpressibleByArgument, CaseIterable { case layer, block }
 
 @main
 struct FpqRound: Tool {
@@ -16,10 +20,13 @@ struct FpqRound: Tool {
     abstract: "Choose 4-bit codes and scales for the weights, by what the layers' outputs lose.",
     discussion: """
       Reads statistics from fpq-stats and the float weights of the same model, and writes one code a byte with a \
-      scale per group. Layers are independent: --layers makes a shard that fpq-pack merges.
+      scale per group. Layers are independent: --layers makes a shard that fpq-pack merges. With --objective block \
+      the layers of a transformer block are chosen together, by what its output loses on inputs that the model's \
+      own sampler makes again from the prompts of the statistics.
 
         fpq-round -i stats.safetensors -o codes.safetensors --report layers.tsv
         fpq-round -i stats.safetensors --method adaround --format '*.ff.net.0.proj=e3m0' -o codes.safetensors
+        fpq-round -i stats.safetensors --method adaround --objective block --trace loss.tsv -o codes.safetensors
       """)
 
   @Option(name: [.short, .long], help: "Statistics from fpq-stats; - is stdin.")
@@ -78,11 +85,34 @@ struct FpqRound: Tool {
   @Flag(inversion: .prefixedNo, help: "Correct the bias by what the mean input loses.")
   var biasCorrection = true
 
-  @Option(help: "Iterations of adaround.")
+  @Option(
+    help: "layer (each by its own output), or block (whole transformer blocks; adaround, descent).")
+  var objective = Objective.layer
+
+  @Option(help: "Iterations of adaround, and of a block's tuning.")
   var iterations = 2500
 
   @Flag(inversion: .prefixedNo, help: "Scale-aware adaround, as FP4DiT; off is plain adaround.")
   var scaleAware = true
+
+  @Option(
+    help: "What blocks are fed: quantized (by the rounded units before), full (by the float model).")
+  var inputs: ReconstructionOptions.Inputs?
+
+  @Option(help: "Inputs of the network that blocks learn from, of all prompts, steps and halves.")
+  var samples: Int?
+
+  @Option(help: "Inputs of one iteration of a block.")
+  var batchSize: Int?
+
+  @Option(help: "Round the inputs of a block's layers while it learns: FORMAT[:token|token-group].")
+  var tuneActivations: String?
+
+  @Flag(help: "Descent on blocks moves codes too, not only scales and biases.")
+  var tuneCodes = false
+
+  @Option(help: "Write the losses of each unit while it learns to this TSV file.")
+  var trace: String?
 
   @Option(help: "Statistics of other prompts, on which the report judges each layer.")
   var heldOut: String?
@@ -111,6 +141,47 @@ struct FpqRound: Tool {
     guard (1...1_000_000).contains(iterations) else {
       throw ValidationError("--iterations must be 1 to 1000000")
     }
+    guard (1...1_000_000).contains(samples ?? 1), (1...65_536).contains(batchSize ?? 1) else {
+      throw ValidationError("--samples must be 1 to 1000000, --batch-size 1 to 65536")
+    }
+    try validateObjective()
+  }
+
+  private func validateObjective() throws {
+    if objective == .block {
+      guard method == .adaround || method == .descent else {
+        throw ValidationError(
+          "--objective block takes --method adaround or descent, not \(method.rawValue)")
+      }
+    } else {
+      let given = [
+        ("--inputs", inputs != nil), ("--samples", samples != nil),
+        ("--batch-size", batchSize != nil), ("--tune-activations", tuneActivations != nil),
+        ("--tune-codes", tuneCodes),
+      ]
+      if let option = given.first(where: \.1)?.0 {
+        throw ValidationError("\(option) needs --objective block")
+      }
+    }
+    if tuneCodes, method != .descent {
+      throw ValidationError("--tune-codes needs --method descent; adaround chooses codes anyway")
+    }
+    if trace != nil, objective == .layer, method != .adaround {
+      throw ValidationError("--trace needs --method adaround or --objective block")
+    }
+  }
+
+  /// The options of `--objective block`; nil: each layer by itself.
+  private func reconstruction() throws -> ReconstructionOptions? {
+    guard objective == .block else { return nil }
+    var options = ReconstructionOptions()
+    options.inputs = inputs ?? options.inputs
+    options.samples = samples ?? options.samples
+    options.batchSize = batchSize ?? options.batchSize
+    options.activations = try tuneActivations.flatMap { try ActivationFormat.parse($0) }
+    options.tuning.iterations = iterations
+    options.tuning.tunesCodes = tuneCodes
+    return options
   }
 
   func run() throws {
@@ -140,7 +211,9 @@ struct FpqRound: Tool {
     stage.input.hadamard = hadamard
     stage.options.adaRound.iterations = iterations
     stage.options.adaRound.scaleAware = scaleAware
+    stage.reconstruction = try reconstruction()
     stage.reportPath = report
+    stage.tracePath = trace
     stage.isVerbose = running.verbose
     try stage.run()
   }

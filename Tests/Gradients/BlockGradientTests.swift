@@ -1,5 +1,6 @@
 import Formats
 import Gradients
+import Kernels
 import Models
 import Platform
 import Tensors
@@ -67,9 +68,17 @@ import Testing
   /// Enough tokens for several tiles of every product and attention, and several chunks of rows.
   @Test func threadsChangeNothing() throws {
     let activation = try #require(try ActivationFormat.parse("e2m3"))
+    // Centred, balanced and rotated, all the same; the table makes a transform of it that fits any width.
+    let preparations = try [32, 128].map { width in
+      try QuantizedTokens.Preparation(
+        transform: InputTransform(
+          center: point(1, width, seed: 5).values,
+          smooth: point(1, width, seed: 6).values.map { 1.5 + $0 }, hadamard: 16),
+        activation: activation, staticScale: nil, groupSize: 16)
+    }
     let options = TapedOptions(
       wantsGradient: { _ in true },
-      rounding: { _ in InputRounding(format: activation, groupSize: 16) })
+      preparation: { preparations[$0.hasSuffix("ff.net.2") ? 1 : 0] })
     let taped = try TapedPixArtBlock(block, options: options)
     let threads = Parallel.threads
     defer { Parallel.threads = threads }

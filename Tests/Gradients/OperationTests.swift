@@ -1,4 +1,5 @@
 import Gradients
+import Kernels
 import Models
 import Tensors
 import TestSupport
@@ -20,6 +21,21 @@ import Testing
       operands: [point(9, 20, seed: 4), point(12, 20, seed: 5)], roundings: 21
     ) { tape, v in tape.linear(v[0], weight: v[1], bias: nil) }
     check.expectAgreement()
+  }
+
+  /// A block of 8 is summed in three stages, between a multiplication and an addition.
+  @Test func transform() {
+    let center = point(1, 24, seed: 31).values
+    let smooth = point(1, 24, seed: 32).values.map { 1.5 + $0 }
+    for transform in [
+      InputTransform(center: center, smooth: smooth, hadamard: 8),
+      InputTransform(center: center), InputTransform(smooth: smooth), InputTransform(hadamard: 4),
+    ] {
+      let check = GradientCheck(operands: [point(9, 24, seed: 33)], roundings: 6) { tape, v in
+        tape.transform(v[0], by: transform)
+      }
+      check.expectAgreement()
+    }
   }
 
   /// A row of 40 is summed over sixteen lanes, twice, with some ten operations around it.

@@ -23,9 +23,9 @@ import Testing
   /// Two layers round alike and one stays in f32: each gives what it gives alone, and so do the gradients.
   @Test func layersRoundTheirSharedInput() throws {
     let activation = try #require(try ActivationFormat.parse("e2m3"))
-    let options = TapedOptions(wantsGradient: { _ in false }) { name in
-      name == "c" ? nil : InputRounding(format: activation, groupSize: 16)
-    }
+    let preparation = try QuantizedTokens.Preparation(
+      transform: nil, activation: activation, staticScale: nil, groupSize: 16)
+    let options = TapedOptions(wantsGradient: { _ in false }) { $0 == "c" ? nil : preparation }
     let layers = try ["a", "b", "c"].enumerated().map { index, name in
       try TapedLinear(layer(name, outputs: 6, inputs: 40, seed: index), options: options)
     }

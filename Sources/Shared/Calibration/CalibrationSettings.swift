@@ -14,10 +14,12 @@ package struct CalibrationSettings: Equatable, Sendable {
   package let negativePrompt: String
   /// At most so many tokens of each sample and step enter the sums.
   package let tokensPerSample: Int
+  /// Tokens of a prompt that count; nil: as many as the model's pipeline takes.
+  package let promptLength: Int?
 
   package init(
     steps: Int, guidanceScale: Double, seed: UInt64, width: Int, height: Int, scheduler: String,
-    negativePrompt: String, tokensPerSample: Int
+    negativePrompt: String, tokensPerSample: Int, promptLength: Int? = nil
   ) {
     self.steps = steps
     self.guidanceScale = guidanceScale
@@ -27,6 +29,7 @@ package struct CalibrationSettings: Equatable, Sendable {
     self.scheduler = scheduler
     self.negativePrompt = negativePrompt
     self.tokensPerSample = tokensPerSample
+    self.promptLength = promptLength
   }
 
   /// Reads the text written by `json`, from the metadata of `place`.
@@ -50,15 +53,17 @@ package struct CalibrationSettings: Equatable, Sendable {
       width: try value("width", \.int),
       height: try value("height", \.int), scheduler: try string("scheduler"),
       negativePrompt: try string("negative_prompt"),
-      tokensPerSample: try value("tokens_per_sample", \.int))
+      tokensPerSample: try value("tokens_per_sample", \.int),
+      promptLength: members["max_sequence_length"]?.int)
   }
 
   /// The settings as JSON under `fpq.settings`, keys in a fixed order.
   package var json: String {
-    """
-    {"steps":\(steps),"guidance_scale":\(guidanceScale),"seed":\(seed),"width":\(width),\
-    "height":\(height),"scheduler":\(JSON.quote(scheduler)),\
-    "negative_prompt":\(JSON.quote(negativePrompt)),"tokens_per_sample":\(tokensPerSample)}
-    """
+    let length = promptLength.map { ",\"max_sequence_length\":\($0)" } ?? ""
+    return """
+      {"steps":\(steps),"guidance_scale":\(guidanceScale),"seed":\(seed),"width":\(width),\
+      "height":\(height),"scheduler":\(JSON.quote(scheduler)),\
+      "negative_prompt":\(JSON.quote(negativePrompt)),"tokens_per_sample":\(tokensPerSample)\(length)}
+      """
   }
 }

@@ -39,7 +39,7 @@ package struct CollectStatistics {
       steps: sampling.steps, guidanceScale: Double(sampling.guidanceScale), seed: seed,
       width: pipeline.sampled.width, height: pipeline.sampled.height,
       scheduler: try pipeline.schedulerName(), negativePrompt: sampling.negativePrompt,
-      tokensPerSample: tokensPerSample)
+      tokensPerSample: tokensPerSample, promptLength: promptLength)
     let sha256 = try SHA256.hex(of: source.weights)
     // Refused here, before hours of work, rather than at the first write.
     let result = try OutputFile(output)
@@ -78,7 +78,7 @@ package struct CollectStatistics {
       _ = try pipeline.denoise(
         latents: pipeline.initialLatents(generator), prompt: text, negative: negative,
         generator: generator, observer: collector
-      ) { collector.step = $0 }
+      ) { collector.step = $0?.index }
       collector.finishPrompt()
       guard collector.sites.values.allSatisfy(\.isFinite) else {
         throw source.weights.notFinite("activations for \(prompt)")

@@ -37,29 +37,12 @@ final class StatisticsCollector: LayerObserver {
   private func selectedRows(of rows: Int, valid: [Bool]?) -> [Int] {
     let perSample = rows / batch
     return (0..<batch).flatMap { sample -> [Int] in
-      var candidates = (sample * perSample..<(sample + 1) * perSample)
+      let candidates = (sample * perSample..<(sample + 1) * perSample)
         .filter { valid?[$0] ?? true }
       guard candidates.count > tokensPerSample else { return candidates }
       var random = SplitMix64(
         state: UInt64(prompt) << 32 ^ UInt64(step ?? steps) << 8 ^ UInt64(sample))
-      for index in 0..<tokensPerSample {
-        let other = index + Int(random.next() % UInt64(candidates.count - index))
-        candidates.swapAt(index, other)
-      }
-      return candidates[..<tokensPerSample].sorted()
+      return random.choose(tokensPerSample, of: candidates).sorted()
     }
-  }
-}
-
-/// Steele, Lea and Flood's generator: a few lines that give the same numbers everywhere.
-struct SplitMix64 {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
   }
 }

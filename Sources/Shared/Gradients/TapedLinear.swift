@@ -1,3 +1,4 @@
+import Kernels
 import Models
 import Tensors
 
@@ -9,7 +10,7 @@ package struct TapedLinear {
   package let weight: Variable
   /// [1][outputs].
   package let bias: Variable?
-  package let rounding: InputRounding?
+  package let preparation: QuantizedTokens.Preparation?
 
   /// Copies the parameters of `layer`.
   ///
@@ -23,7 +24,7 @@ package struct TapedLinear {
         Matrix(rows: 1, columns: $0.count, values: $0),
         wantsGradient: options.wantsGradient("\(layer.name).bias"))
     }
-    rounding = options.rounding(layer.name)
+    preparation = options.preparation(layer.name)
   }
 
   /// Weight and bias under their names in the file.
@@ -36,22 +37,19 @@ package struct TapedLinear {
     TapedLinear.project([self], x, on: tape)[0]
   }
 
-  /// The products of layers that read the same `x` [tokens][inputs]; an input that several round alike is rounded once.
+  /// The products of layers that read the same `x` [tokens][inputs]; an input that several prepare alike is prepared once.
   package static func project(
     _ layers: [TapedLinear], _ x: Variable, on tape: Tape
   ) -> [Variable] {
-    var rounded: (how: InputRounding, x: Variable)?
+    var made: [(how: QuantizedTokens.Preparation, x: Variable)] = []
+    func prepared(_ how: QuantizedTokens.Preparation) -> Variable {
+      if let earlier = made.first(where: { $0.how == how }) { return earlier.x }
+      made.append((how, tape.prepare(x, how)))
+      return made[made.count - 1].x
+    }
     return layers.map { layer in
-      var input = x
-      if let how = layer.rounding {
-        if let earlier = rounded, earlier.how == how {
-          input = earlier.x
-        } else {
-          input = tape.quantize(x, to: how.format, groupSize: how.groupSize)
-          rounded = (how, input)
-        }
-      }
-      return tape.linear(input, weight: layer.weight, bias: layer.bias)
+      tape.linear(
+        layer.preparation.map(prepared) ?? x, weight: layer.weight, bias: layer.bias)
     }
   }
 }

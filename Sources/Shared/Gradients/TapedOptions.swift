@@ -1,29 +1,18 @@
-import Formats
-
-/// How the input of a linear layer is rounded before it is multiplied.
-package struct InputRounding: Equatable, Sendable {
-  package let format: ActivationFormat
-  /// Inputs per weight scale, which the input's own scales follow.
-  package let groupSize: Int
-
-  package init(format: ActivationFormat, groupSize: Int) {
-    self.format = format
-    self.groupSize = groupSize
-  }
-}
+import Kernels
 
 /// What is asked of the parameters and layers of a graph, by their names in the model's file.
 package struct TapedOptions {
   /// Whether a parameter (`transformer_blocks.0.attn1.to_q.weight`) wants a gradient.
   package var wantsGradient: (_ parameter: String) -> Bool
-  /// How the input of a linear layer (`transformer_blocks.0.attn1.to_q`) is rounded; nil leaves it in f32.
-  package var rounding: (_ layer: String) -> InputRounding?
+  /// How the input of a linear layer (`transformer_blocks.0.attn1.to_q`) is transformed and rounded before it is multiplied; nil leaves
+  /// it as it is. The layer's weight then stands for the transformed channels.
+  package var preparation: (_ layer: String) -> QuantizedTokens.Preparation?
 
   package init(
     wantsGradient: @escaping (_ parameter: String) -> Bool,
-    rounding: @escaping (_ layer: String) -> InputRounding? = { _ in nil }
+    preparation: @escaping (_ layer: String) -> QuantizedTokens.Preparation? = { _ in nil }
   ) {
     self.wantsGradient = wantsGradient
-    self.rounding = rounding
+    self.preparation = preparation
   }
 }

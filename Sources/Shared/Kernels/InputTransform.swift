@@ -43,6 +43,12 @@ package struct InputTransform: Sendable, Equatable {
     if hadamard > 1 { fpq_hadamard(rows * columns, hadamard, y) }
   }
 
+  /// Replaces gradients of a loss by x', `rows` rows of `columns` inputs, by those by x: (H g) / smooth.
+  package func pullBack(rows: Int, columns: Int, _ gradient: UnsafeMutablePointer<Float>) {
+    if hadamard > 1 { fpq_hadamard(rows * columns, hadamard, gradient) }
+    if !factor.isEmpty { fpq_scale_shift(rows, columns, factor, nil, gradient, gradient) }
+  }
+
   /// W diag(smooth) H' of `weight` [outputs][inputs].
   package func weight(_ weight: Matrix) -> Matrix {
     let turned = Matrix(rows: weight.rows, columns: weight.columns)

@@ -67,8 +67,8 @@ package struct GenerateImages {
         latents: noise, prompt: prompt, negative: negative, generator: generator,
         observer: recorder
       ) { step in
-        recorder?.step = step
-        if let step, step > 0 { progress.advance() }
+        recorder?.step = step?.index
+        if let step, step.index > 0 { progress.advance() }
       }
       progress.advance()
       let seconds = Date().timeIntervalSince(start)

@@ -23,6 +23,14 @@ package struct SamplingOptions: Sendable {
   package init() {}
 }
 
+/// What the transformer is given at one step of a sampler, in each half of guidance alike.
+package struct DenoisingStep {
+  package let index: Int
+  package let timestep: Float
+  /// [channels][height][width], as the scheduler scales them for the transformer.
+  package let latents: [Float]
+}
+
 /// Denoises latents with a PixArt transformer and decodes them: PixArtAlphaPipeline and PixArtSigmaPipeline of diffusers.
 package final class TextToImage {
   package let transformer: PixArtTransformer
@@ -77,6 +85,12 @@ package final class TextToImage {
     return [transformer.config.inChannels, sampled.height / factor, sampled.width / factor]
   }
 
+  /// What the transformer is told of the picture's size, if it wants to know.
+  package var conditions: SizeConditions? {
+    transformer.config.usesSizeConditions
+      ? SizeConditions(height: Float(sampled.height), width: Float(sampled.width)) : nil
+  }
+
   /// The scheduler's class in diffusers, for metadata.
   package func schedulerName() throws -> String {
     try options.scheduler ?? schedulerConfig.string("_class_name") ?? "none"
@@ -95,12 +109,12 @@ package final class TextToImage {
   ///   - negative: the negative prompt's; unused when guidance is off.
   ///   - generator: where a stochastic scheduler draws its noise.
   ///   - observer: sees the inputs of the layers; the graph does no extra work without one.
-  ///   - willStart: called before every step with its number, and with nil before the text is prepared.
+  ///   - willStart: called before every step, and with nil before the text is prepared.
   /// - Returns: the final latents, shaped as `latents`.
   /// - Throws: `Failure` naming the tensor when they are not finite.
   package func denoise(
     latents: [Float], prompt: PromptStates, negative: PromptStates, generator: TorchGenerator,
-    observer: (any LayerObserver)? = nil, willStart: (_ step: Int?) -> Void = { _ in }
+    observer: (any LayerObserver)? = nil, willStart: (_ step: DenoisingStep?) -> Void = { _ in }
   ) throws -> [Float] {
     let isGuided = options.guidanceScale > 1
     let batch = isGuided ? 2 : 1
@@ -109,14 +123,12 @@ package final class TextToImage {
     let scheduler = try makeScheduler()
     let shape = latentShape
     let kept = shape.reduce(1, *)
-    let conditions: SizeConditions? =
-      transformer.config.usesSizeConditions
-      ? SizeConditions(height: Float(sampled.height), width: Float(sampled.width)) : nil
+    let conditions = conditions
     var x = Matrix(
       rows: 1, columns: kept, values: latents.map { $0 * scheduler.initNoiseSigma })
     for (index, timestep) in scheduler.timesteps.enumerated() {
-      willStart(index)
       let input = scheduler.scaleInput(x, index: index).values
+      willStart(DenoisingStep(index: index, timestep: timestep, latents: input))
       let output = transformer.forward(
         latents: isGuided ? input + input : input, batch: batch, height: shape[1],
         width: shape[2], timestep: timestep, text: text, conditions: conditions, observer: observer)

@@ -13,19 +13,28 @@ package struct AdaRound {
   let weight: Matrix
   let objective: SiteObjective
   let options: AdaRoundOptions
+  /// Hears how the layer's losses fall, if anyone wants to know.
+  var trace: RoundingTrace.Listener?
+
+  private static let rowChunk = 192
 
   func run(scales: GroupScales) -> Levels {
     var best = Levels.nearest(weight, scales: scales)
     let losses = objective.losses(of: best.residual(from: weight))
     // Nearest rounding costs 1 a weight; a row that it represents exactly has nothing to learn.
     let rowWeights = losses.map { $0 > 0 ? Float(Double(weight.columns) / $0) : 0 }
-    let rate =
-      options.learningRate * (options.scaleAware ? medianStep(scales) : 1)
+    let rate = Float(options.rate(for: weight, scales: scales))
     let levels = Matrix(rows: weight.rows, columns: weight.columns)
-    Parallel.chunks(of: weight.rows, size: 192) { range in
-      learn(
-        range, scales: scales, weights: Array(rowWeights[range]), rate: Float(rate), into: levels)
+    let chunks = (weight.rows + AdaRound.rowChunk - 1) / AdaRound.rowChunk
+    var traced = [[RoundingTrace.Point]](repeating: [], count: chunks)
+    traced.withUnsafeMutableBufferPointer { traced in
+      nonisolated(unsafe) let traced = traced
+      Parallel.chunks(of: weight.rows, size: AdaRound.rowChunk) { range in
+        traced[range.lowerBound / AdaRound.rowChunk] = learn(
+          range, scales: scales, weights: Array(rowWeights[range]), rate: rate, into: levels)
+      }
     }
+    if let trace { AdaRound.sum(traced, nearest: losses.reduce(0, +)).forEach(trace) }
     // A row whose learning ended above nearest rounding keeps that.
     let learned = Levels(scales: scales, matrix: levels)
     let after = objective.losses(of: learned.residual(from: weight))
@@ -33,9 +42,10 @@ package struct AdaRound {
     return best
   }
 
+  /// Returns the chunk's sums at the iterations that a trace shows.
   private func learn(
     _ rows: Range<Int>, scales: GroupScales, weights: [Float], rate: Float, into levels: Matrix
-  ) {
+  ) -> [RoundingTrace.Point] {
     let (columns, hessian) = (weight.columns, objective.hessian)
     let soft = SoftRounding(weight, rows: rows, scales: scales, isScaleAware: options.scaleAware)
     let residual = Matrix(rows: rows.count, columns: columns)
@@ -43,19 +53,60 @@ package struct AdaRound {
     let target = weight.row(rows.lowerBound)
     // d/dw~ of e' H e is 2 e H.
     let doubled = weights.map { 2 * $0 }
-    for iteration in 0..<options.iterations {
-      soft.softWeights(to: residual)
+    var points: [RoundingTrace.Point] = []
+    /// The chunk's loss for the weights in `residual`, which become their distance from the float weights.
+    func loss() -> Double {
+      differentiate()
+      return rowDots(residual, gradient).reduce(0, +)
+    }
+    func differentiate() {
       for k in 0..<residual.count { residual.pointer[k] -= target[k] }
       multiply(
         transposeB: true, rows: rows.count, columns: columns, depth: columns, residual.pointer,
         columns, hessian.pointer, columns, add: false, gradient.pointer, columns)
-      let beta = AdaRound.beta(iteration, of: options.iterations)
-      soft.turn(
-        gradient, weights: doubled, regulariser: beta == nil ? 0 : Float(options.regulariser),
-        beta: Float(beta ?? 2))
-      soft.adamStep(gradient, rate: rate)
     }
+    func record(_ iteration: Int) {
+      soft.softWeights(to: residual.pointer)
+      let softLoss = loss()
+      soft.harden(to: levels)
+      Levels(scales: scales, matrix: levels).copyValues(rows, to: residual.pointer)
+      points.append(RoundingTrace.Point(iteration: iteration, soft: softLoss, hard: loss()))
+    }
+    for iteration in 0..<options.iterations {
+      let isTraced = trace != nil && RoundingTrace.shows(iteration, of: options.iterations)
+      if isTraced { record(iteration) }
+      soft.softWeights(to: residual.pointer)
+      differentiate()
+      let beta = AdaRound.beta(iteration, of: options.iterations)
+      let sum = soft.turn(
+        gradient.pointer, weights: doubled,
+        regulariser: beta == nil ? 0 : Float(options.regulariser), beta: Float(beta ?? 2))
+      if isTraced, beta != nil {
+        points[points.count - 1].regulariser = sum / Double(weight.count)
+        points[points.count - 1].beta = beta
+      }
+      soft.adamStep(gradient.pointer, rate: rate)
+    }
+    if trace != nil { record(options.iterations) }
     soft.harden(to: levels)
+    return points
+  }
+
+  /// The layer's points from those of its chunks, losses in units of nearest rounding's.
+  private static func sum(
+    _ chunks: [[RoundingTrace.Point]], nearest: Double
+  ) -> [RoundingTrace.Point] {
+    guard var points = chunks.first else { return [] }
+    let unit = nearest > 0 ? 1 / nearest : 0
+    for index in points.indices {
+      let parts = chunks.map { $0[index] }
+      points[index].soft = parts.reduce(0) { $0 + $1.soft } * unit
+      points[index].hard = parts.reduce(0) { $0 + $1.hard } * unit
+      if points[index].regulariser != nil {
+        points[index].regulariser = parts.reduce(0) { $0 + ($1.regulariser ?? 0) }
+      }
+    }
+    return points
   }
 
   /// The regulariser's exponent, from 20 down to 2 in a line; nil in the first fifth of the iterations, where it is off.
@@ -64,9 +115,18 @@ package struct AdaRound {
     guard Double(iteration) >= start else { return nil }
     return 2 + 18 * (1 - (Double(iteration) - start) / (0.8 * Double(total)))
   }
+}
 
-  /// The median step of the layer's weights, of at most 65536 of them evenly spread.
-  private func medianStep(_ scales: GroupScales) -> Double {
+extension AdaRoundOptions {
+  /// The rate of the variables of a layer: that of V, or of V' = s V for the layer's median step s.
+  func rate(for weight: Matrix, scales: GroupScales) -> Double {
+    learningRate * (scaleAware ? SoftRounding.medianStep(of: weight, scales: scales) : 1)
+  }
+}
+
+extension SoftRounding {
+  /// The median step of a layer's weights [rows][columns], of at most 65536 of them evenly spread.
+  static func medianStep(of weight: Matrix, scales: GroupScales) -> Double {
     let stride = max(1, weight.count / 65536)
     var steps: [Double] = []
     for index in Swift.stride(from: 0, to: weight.count, by: stride) {

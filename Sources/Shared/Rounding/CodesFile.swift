@@ -1,5 +1,6 @@
 import Formats
 import Foundation
+import Kernels
 import Platform
 import Tensors
 
@@ -7,6 +8,8 @@ import Tensors
 struct CodedLayer {
   let rounded: RoundedLayer
   let entry: LayerFormats.Entry
+  /// How its input is prepared.
+  let transform: InputTransform
   /// What the layers of its site share.
   let siteTensors: [Tensor]
 }

@@ -8,24 +8,25 @@ package struct Levels {
   package internal(set) var scales: GroupScales
   package let matrix: Matrix
 
-  /// The values level * scale, exact in f32 for F16 scales.
-  func value(row: Int, column: Int) -> Float {
-    matrix.row(row)[column]
-      * Float(scales.scales[row * scales.groups + column / scales.groupSize])
+  /// Writes the values level * scale of `rows`, exact in f32 for F16 scales, to `values` [rows.count][columns].
+  func copyValues(_ rows: Range<Int>, to values: UnsafeMutablePointer<Float>) {
+    for (index, row) in rows.enumerated() {
+      let (v, target) = (matrix.row(row), values + index * matrix.columns)
+      for group in 0..<scales.groups {
+        let own = scales[row: row, group: group]
+        let (scale, negative) = (Float(own.scale), Float(own.negativeScale))
+        for k in scales.range(group) { target[k] = v[k] * (v[k] < 0 ? negative : scale) }
+      }
+    }
   }
 
   /// V - W [rows][columns].
   func residual(from weight: Matrix) -> Matrix {
     let residual = Matrix(rows: weight.rows, columns: weight.columns)
     Parallel.chunks(of: weight.rows, size: 16) { range in
-      for row in range {
-        let (v, w, e) = (matrix.row(row), weight.row(row), residual.row(row))
-        for group in 0..<scales.groups {
-          let own = scales[row: row, group: group]
-          let (scale, negative) = (Float(own.scale), Float(own.negativeScale))
-          for k in scales.range(group) { e[k] = v[k] * (v[k] < 0 ? negative : scale) - w[k] }
-        }
-      }
+      copyValues(range, to: residual.row(range.lowerBound))
+      let (w, e) = (weight.row(range.lowerBound), residual.row(range.lowerBound))
+      for k in 0..<(range.count * weight.columns) { e[k] -= w[k] }
     }
     return residual
   }

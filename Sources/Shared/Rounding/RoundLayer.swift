@@ -57,61 +57,114 @@ package struct RoundingReport: Sendable {
 ///
 /// The same problem and options give the same bytes for any number of threads.
 ///
+/// - Parameters:
+///   - problem: the layer.
+///   - options: how.
+///   - trace: hears how the losses of AdaRound fall.
+/// - Returns: codes, scales, the correction of the bias, and what they cost.
 /// - Throws: `Failure` when a weight is not finite, the weight does not fit the statistics, or an option is out of range.
-package func round(_ problem: LayerProblem, options: RoundingOptions) throws -> RoundedLayer {
+package func round(
+  _ problem: LayerProblem, options: RoundingOptions, trace: RoundingTrace.Listener? = nil
+) throws -> RoundedLayer {
   let start = Date()
-  let (weight, objective) = (problem.weight, problem.objective)
-  try options.check()
-  guard weight.columns == objective.inputs else {
-    throw Failure(
-      problem.place,
-      "expected \(objective.inputs) inputs as \(objective.site) has, found \(weight.columns)")
+  let chosen = try problem.choose(options, trace: trace)
+  return try problem.rounded(
+    to: chosen.levels, options: options, losses: chosen.losses,
+    isSinglePrecision: chosen.isSinglePrecision, start: start)
+}
+
+extension LayerProblem {
+  /// Refuses what no method can work with.
+  func check(_ options: RoundingOptions) throws {
+    try options.check()
+    guard weight.columns == objective.inputs else {
+      throw Failure(
+        place,
+        "expected \(objective.inputs) inputs as \(objective.site) has, found \(weight.columns)")
+    }
   }
-  func scales(_ search: ScaleSearch, for method: RoundingMethod) throws -> GroupScales {
+
+  func scales(
+    _ search: ScaleSearch, for method: RoundingMethod, _ options: RoundingOptions
+  ) throws -> GroupScales {
     try chooseScales(
       of: weight, options: options, search: search, method: method, objective: objective,
-      place: problem.place)
+      place: place)
   }
-  let baseline = Levels.nearest(weight, scales: try scales(.absmax, for: .nearest))
-  let chosen = try scales(options.scaleSearch, for: options.method)
-  var losses: [Double] = []
-  var factor: FeedbackFactor?
-  let levels: Levels
-  switch options.method {
-  case .nearest: levels = Levels.nearest(weight, scales: chosen)
-  case .gptq:
-    let made = objective.feedbackFactor()
-    factor = made
-    levels = errorFeedback(weight, scales: chosen, factor: made)
-  case .adaround:
-    levels = AdaRound(weight: weight, objective: objective, options: options.adaRound)
-      .run(scales: chosen)
-  case .descent:
-    let made = objective.feedbackFactor()
-    factor = made
-    let nearest = Levels.nearest(weight, scales: try scales(options.scaleSearch, for: .nearest))
-    (levels, losses) = Descent(weight: weight, objective: objective, options: options.descent)
-      .run(from: [nearest, errorFeedback(weight, scales: chosen, factor: made)])
+
+  /// Chooses levels by the method of `options`.
+  ///
+  /// - Parameters:
+  ///   - options: how.
+  ///   - trace: hears how the losses of AdaRound fall.
+  /// - Returns: the levels, what `RoundingReport` says of the losses (empty: only the final one), and of the factorization's precision.
+  func choose(
+    _ options: RoundingOptions, trace: RoundingTrace.Listener? = nil
+  ) throws -> (levels: Levels, losses: [Double], isSinglePrecision: Bool?) {
+    try check(options)
+    let chosen = try scales(options.scaleSearch, for: options.method, options)
+    switch options.method {
+    case .nearest: return (Levels.nearest(weight, scales: chosen), [], nil)
+    case .gptq:
+      let factor = objective.feedbackFactor()
+      let levels = errorFeedback(weight, scales: chosen, factor: factor)
+      return (levels, [], factor.isSinglePrecision)
+    case .adaround:
+      let method = AdaRound(
+        weight: weight, objective: objective, options: options.adaRound, trace: trace)
+      return (method.run(scales: chosen), [], nil)
+    case .descent:
+      let factor = objective.feedbackFactor()
+      let nearest = Levels.nearest(
+        weight, scales: try scales(options.scaleSearch, for: .nearest, options))
+      let (levels, losses) = Descent(
+        weight: weight, objective: objective, options: options.descent
+      ).run(from: [nearest, errorFeedback(weight, scales: chosen, factor: factor)])
+      return (levels, losses, factor.isSinglePrecision)
+    }
   }
-  let residual = levels.residual(from: weight)
-  let damped = objective.losses(of: residual).reduce(0, +)
-  if losses.isEmpty { losses = [damped] }
-  let power = objective.outputPower(of: weight, constant: problem.constant)
-  func relative(_ error: Double) -> Double { power > 0 ? error / power : 0 }
-  let report = RoundingReport(
-    method: options.method,
-    errorBefore: relative(objective.outputError(of: baseline.residual(from: weight))),
-    errorAfter: relative(objective.outputError(of: residual, damped: damped)),
-    changedCodes: levels.differences(
-      from: Levels.nearest(weight, scales: levels.scales)),
-    losses: losses, isSinglePrecision: factor?.isSinglePrecision,
-    seconds: Date().timeIntervalSince(start))
-  let shift =
-    objective.options.biasCorrection
-    ? objective.products(residual, objective.mean) : Array(repeating: 0, count: weight.rows)
-  return RoundedLayer(
-    quantized: QuantizedMatrix(codes: levels.codes(), scales: levels.scales),
-    biasCorrection: zip(problem.constant, shift).map { Float($0 - $1) }, report: report)
+
+  /// What rounding to `levels` gives and costs.
+  ///
+  /// - Parameters:
+  ///   - levels: chosen by a method.
+  ///   - shift: [outputs], added to the bias beyond what the centre and the correction of the bias add.
+  ///   - options: the format, the method's name.
+  ///   - losses: of the method's stages; empty: only the final one.
+  ///   - isSinglePrecision: of the factorization, if there was one.
+  ///   - start: when the work on the layer began.
+  func rounded(
+    to levels: Levels, shift: [Float]? = nil, options: RoundingOptions, losses: [Double] = [],
+    isSinglePrecision: Bool? = nil, start: Date
+  ) throws -> RoundedLayer {
+    let baseline = Levels.nearest(weight, scales: try scales(.absmax, for: .nearest, options))
+    let residual = levels.residual(from: weight)
+    let damped = objective.losses(of: residual).reduce(0, +)
+    let power = objective.outputPower(of: weight, constant: constant)
+    func relative(_ error: Double) -> Double { power > 0 ? error / power : 0 }
+    let lost = objective.products(residual, objective.mean)
+    let corrects = objective.options.biasCorrection
+    var error = objective.outputError(of: residual, damped: damped)
+    for (row, shift) in (shift ?? []).enumerated() {
+      // The mean of (e'x + d)^2 is e'Me + 2 d e'mu + d^2; the correction leaves no e'mu.
+      let d = Double(shift)
+      error += d * (d + (corrects ? 0 : 2 * lost[row]))
+    }
+    let report = RoundingReport(
+      method: options.method,
+      errorBefore: relative(objective.outputError(of: baseline.residual(from: weight))),
+      errorAfter: relative(error),
+      changedCodes: levels.differences(
+        from: Levels.nearest(weight, scales: levels.scales)),
+      losses: losses.isEmpty ? [damped] : losses, isSinglePrecision: isSinglePrecision,
+      seconds: Date().timeIntervalSince(start))
+    return RoundedLayer(
+      quantized: QuantizedMatrix(codes: levels.codes(), scales: levels.scales),
+      biasCorrection: constant.indices.map { row in
+        let correction = constant[row] - (corrects ? lost[row] : 0)
+        return Float(correction + Double(shift?[row] ?? 0))
+      }, report: report)
+  }
 }
 
 extension RoundingOptions {

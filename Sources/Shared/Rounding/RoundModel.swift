@@ -23,7 +23,10 @@ package struct RoundModel {
   package var options: RoundingOptions
   /// The shard: layers that match this pattern.
   package var layerPattern: String?
+  /// Whole blocks as units; nil: each layer by itself.
+  package var reconstruction: ReconstructionOptions?
   package var reportPath: String?
+  package var tracePath: String?
   package var isVerbose = false
 
   package init() throws { options = RoundingOptions(format: try NumberFormat("e2m1")) }
@@ -33,7 +36,7 @@ package struct RoundModel {
     let statistics = try StatisticsFile(self.statistics)
     let start = Date()
     let judge = try heldOut.map { try StatisticsFile($0) }
-    let weights = try modelWeights(for: [statistics] + (judge.map { [$0] } ?? []))
+    let source = try floatModel(of: [statistics] + (judge.map { [$0] } ?? []))
     let formats = try chooseFormats(
       for: statistics.sites.flatMap { statistics.layers[$0] ?? [] }, recipe: recipe,
       overrides: overrides)
@@ -44,43 +47,28 @@ package struct RoundModel {
     // Refused here, before the work, rather than after it.
     let result = try OutputFile(output)
 
-    var coded: [String: CodedLayer] = [:]
-    var report: [LayerReport] = []
-    let progress = Progress("rounding", total: chosen.count, unit: "layers")
-    for site in statistics.sites {
-      // All layers of a site decide how its input is prepared, also those of other shards.
-      let layers = (statistics.layers[site] ?? []).filter { formats[$0] != nil }
-      guard layers.contains(where: chosen.contains) else { continue }
-      let moments = SiteMoments(try statistics.statistics(of: site))
-      let matrices = try layers.map { try weight($0, from: weights) }
-      let prepared = try SiteInput(moments, weights: matrices, options: input)
-      let shared = try moments.objective(objective, prepared.transform)
-      let judging = try judge.map {
-        try HeldOut(SiteMoments($0.statistics(of: site)), prepared.transform)
-      }
-      for (layer, weight) in zip(layers, matrices) where chosen.contains(layer) {
-        var own = options
-        own.format = formats[layer] ?? own.format
-        let problem = LayerProblem(
-          place: "\(weights.path): \(layer).weight", weight: prepared.transform.weight(weight),
-          constant: prepared.constant(weight), objective: shared)
-        let rounded = try round(problem, options: own)
-        let entry = entry(own, site: site, prepared)
-        coded[layer] = CodedLayer(
-          rounded: rounded, entry: entry, siteTensors: prepared.tensors(site: site))
-        report.append(
-          LayerReport(
-            layer: layer, rounded: rounded, outputs: weight.rows, inputs: weight.columns,
-            tokens: moments.tokens,
-            heldOut: judging?.relativeError(of: rounded, for: problem)))
-        progress.advance()
-      }
+    let trace = try tracePath.map { (file: try OutputFile($0), trace: RoundingTrace()) }
+    let tasks = RoundingTasks(
+      statistics: statistics, judge: judge, weights: source.weights, formats: formats,
+      objective: objective, input: input, options: options)
+    let results: RoundingResults
+    if let reconstruction {
+      let units = try RoundingUnit.shard(
+        of: formats.keys, chosen: Set(chosen), pattern: layerPattern ?? "*",
+        inputs: reconstruction.inputs)
+      results = try BlockReconstruction(
+        source: source, tasks: tasks, options: reconstruction, units: units, trace: trace?.trace,
+        isVerbose: isVerbose
+      ).run()
+    } else {
+      results = try roundLayers(Set(chosen), tasks, trace?.trace)
     }
-    progress.finish()
     try CodesFile.write(
-      coded, planned: formats.keys.sorted(), history: statistics.metadata.history + [command],
-      model: statistics.metadata, to: result)
+      results.coded, planned: formats.keys.sorted(),
+      history: statistics.metadata.history + [command], model: statistics.metadata, to: result)
+    let report = results.report
     try reportPath.map { try LayerReport.write(report, to: $0) }
+    if let trace { try trace.trace.write(to: trace.file) }
     if isVerbose {
       Console.say(LayerReport.summary(report))
       let seconds = String(format: "%.1f", Date().timeIntervalSince(start))
@@ -88,30 +76,25 @@ package struct RoundModel {
     }
   }
 
-  /// The float weight of `layer`, [outputs][inputs].
-  private func weight(_ layer: String, from weights: any TensorSource) throws -> Matrix {
-    let tensor = try weights.tensor("\(layer).weight")
-    guard let rows = tensor.shape.first, rows > 0 else {
-      throw Failure(tensor.place, "expected a weight, found shape \(tensor.shape)")
+  /// Rounds each layer by itself, site by site.
+  private func roundLayers(
+    _ chosen: Set<String>, _ tasks: RoundingTasks, _ trace: RoundingTrace?
+  ) throws -> RoundingResults {
+    var results = RoundingResults()
+    let progress = Progress("rounding", total: chosen.count, unit: "layers")
+    for site in tasks.statistics.sites {
+      for task in try tasks.tasks(of: site, chosen: chosen) {
+        let listener = trace?.listener(task.layer)
+        results.add(task, try round(task.problem, options: task.options, trace: listener))
+        progress.advance()
+      }
     }
-    return Matrix(rows: rows, columns: tensor.count / rows, values: try tensor.floats())
+    progress.finish()
+    return results
   }
 
-  /// How a layer of `site` is stored.
-  private func entry(
-    _ options: RoundingOptions, site: String, _ prepared: SiteInput
-  ) -> LayerFormats.Entry {
-    var entry = LayerFormats.Entry(format: options.format, groupSize: options.groupSize)
-    entry.scaleType = options.scaleType
-    entry.isSplit = options.isSplit
-    entry.site = prepared.tensors(site: site).isEmpty ? nil : site
-    entry.hadamard = prepared.transform.hadamard
-    entry.isNonnegative = prepared.isNonnegative
-    return entry
-  }
-
-  /// The float weights that the statistics were taken of.
-  private func modelWeights(for files: [StatisticsFile]) throws -> any TensorSource {
+  /// The float model that the statistics were taken of.
+  private func floatModel(of files: [StatisticsFile]) throws -> TransformerSource {
     let source = try TransformerSource(
       model ?? files[0].metadata.model(in: files[0].path, option: "--model"))
     let sha256 = try SHA256.hex(of: source.weights)
@@ -119,7 +102,7 @@ package struct RoundModel {
       throw Failure(
         file.path, "expected statistics of \(source.folder.path), found another model's")
     }
-    return source.weights
+    return source
   }
 
   /// The canonical command line: what decides the codes, without files, threads and shards.
@@ -142,6 +125,23 @@ package struct RoundModel {
       words += ["--iterations", "\(options.adaRound.iterations)"]
       if !options.adaRound.scaleAware { words.append("--no-scale-aware") }
     }
+    if let reconstruction { words += reconstruction.words(method: options.method) }
     return words.joined(separator: " ")
+  }
+}
+
+extension ReconstructionOptions {
+  /// The part of the command line that decides the codes.
+  fileprivate func words(method: RoundingMethod) -> [String] {
+    var words = [
+      "--objective", "block", "--inputs", inputs.rawValue, "--samples", "\(samples)",
+      "--batch-size", "\(batchSize)",
+    ]
+    if method == .descent {
+      words += ["--iterations", "\(tuning.iterations)"]
+      if tuning.tunesCodes { words.append("--tune-codes") }
+    }
+    if let activations { words += ["--tune-activations", "\(activations)"] }
+    return words
   }
 }

@@ -17,9 +17,7 @@ package final class SoftRounding {
   package let base: Matrix
   package let step: Matrix
   package let variable: Matrix
-  private let first: Matrix
-  private let second: Matrix
-  private var steps = 0
+  private let adam: Adam
 
   /// Starts at w~ = w, clamped to what the scales can reach.
   package init(_ weight: Matrix, rows: Range<Int>, scales: GroupScales, isScaleAware: Bool) {
@@ -29,8 +27,7 @@ package final class SoftRounding {
     base = Matrix(rows: rows.count, columns: weight.columns)
     step = Matrix(rows: rows.count, columns: weight.columns)
     variable = Matrix(rows: rows.count, columns: weight.columns)
-    first = Matrix(rows: rows.count, columns: weight.columns, zeroed: true)
-    second = Matrix(rows: rows.count, columns: weight.columns, zeroed: true)
+    adam = Adam(count: variable.count)
     for (index, row) in rows.enumerated() {
       for number in 0..<scales.groups {
         let group = scales[row: row, group: number]
@@ -86,26 +83,26 @@ package final class SoftRounding {
     }
   }
 
-  /// Writes w~ to `soft`.
-  package func softWeights(to soft: Matrix) {
+  /// Writes w~ to `soft` [rows][columns].
+  package func softWeights(to soft: UnsafeMutablePointer<Float>) {
     forEachGroup { group, offset, count in
       fpq_soft_weights(
         count, group, variable.pointer + offset, base.pointer + offset, step.pointer + offset,
-        soft.pointer + offset)
+        soft + offset)
     }
   }
 
   /// Turns the gradient by w~ into the gradient by the variable.
   ///
   /// - Parameters:
-  ///   - gradient: of the reconstruction loss by w~; replaced.
+  ///   - gradient: of the reconstruction loss by w~, [rows][columns]; replaced.
   ///   - weights: a factor of the loss for each row of the chunk.
   ///   - regulariser: weight of sum(1 - |2h - 1|^beta); 0 while it is off.
   ///   - beta: the sharpness of that sum.
   /// - Returns: that sum.
   @discardableResult
   package func turn(
-    _ gradient: Matrix, weights: [Float], regulariser: Float, beta: Float
+    _ gradient: UnsafeMutablePointer<Float>, weights: [Float], regulariser: Float, beta: Float
   ) -> Double {
     var sum = 0.0
     forEachGroup { group, offset, count in
@@ -113,18 +110,14 @@ package final class SoftRounding {
         fpq_soft_gradient(
           count, group, weights[offset / base.columns], regulariser, beta,
           variable.pointer + offset, base.pointer + offset, step.pointer + offset,
-          gradient.pointer + offset))
+          gradient + offset))
     }
     return sum
   }
 
-  /// One step of Adam (betas .9 and .999, eps 1e-8) at `rate`.
-  package func adamStep(_ gradient: Matrix, rate: Float) {
-    steps += 1
-    fpq_adam(
-      base.count, rate, Float(1 - pow(0.9, Double(steps))),
-      Float(1 - pow(0.999, Double(steps))), gradient.pointer, variable.pointer,
-      first.pointer, second.pointer)
+  /// One step of Adam at `rate`, for the gradient [rows][columns] by the variable.
+  package func adamStep(_ gradient: UnsafePointer<Float>, rate: Float) {
+    adam.step(variable.pointer, gradient, rate: rate)
   }
 
   /// Writes the level of each weight, rounded up where the variable is not negative, to the chunk's rows of `levels`.

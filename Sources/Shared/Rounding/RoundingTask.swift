@@ -1,0 +1,128 @@
+import Calibration
+import Formats
+import Kernels
+import Platform
+import Tensors
+
+/// One input site, ready for the layers that read it to be rounded.
+struct RoundingSite {
+  let name: String
+  let prepared: SiteInput
+  let tokens: Int
+  /// Other prompts' statistics, where they judge.
+  let judge: HeldOut?
+}
+
+/// One layer to be rounded.
+package struct RoundingTask {
+  package let layer: String
+  package let problem: LayerProblem
+  /// With the layer's own format.
+  package let options: RoundingOptions
+  let site: RoundingSite
+
+  /// How the rounded layer's input is made ready when it is rounded to `activations`.
+  ///
+  /// - Throws: `Failure` for a format that inputs are not rounded to.
+  package func preparation(_ activations: ActivationFormat?) throws -> QuantizedTokens.Preparation {
+    let transform = site.prepared.transform
+    return try QuantizedTokens.Preparation(
+      transform: transform.isIdentity ? nil : transform,
+      activation: site.prepared.isNonnegative ? activations?.nonnegative : activations,
+      staticScale: nil, groupSize: min(options.groupSize, problem.weight.columns))
+  }
+
+  /// How the layer is stored.
+  var entry: LayerFormats.Entry {
+    var entry = LayerFormats.Entry(format: options.format, groupSize: options.groupSize)
+    entry.scaleType = options.scaleType
+    entry.isSplit = options.isSplit
+    entry.site = site.prepared.tensors(site: site.name).isEmpty ? nil : site.name
+    entry.hadamard = site.prepared.transform.hadamard
+    entry.isNonnegative = site.prepared.isNonnegative
+    return entry
+  }
+}
+
+/// Makes tasks of layers: their site's statistics and input, their float weights and formats.
+package struct RoundingTasks {
+  let statistics: StatisticsFile
+  let judge: StatisticsFile?
+  let weights: any TensorSource
+  /// Every layer that is quantized, also in other shards.
+  let formats: [String: NumberFormat]
+  let objective: ObjectiveOptions
+  let input: InputOptions
+  /// The format is replaced by each layer's own.
+  let options: RoundingOptions
+
+  /// - Parameters:
+  ///   - statistics: of the calibration prompts.
+  ///   - judge: of other prompts, which only judge.
+  ///   - weights: the float model's.
+  ///   - formats: of every layer that is quantized, also in other shards.
+  ///   - objective: how a site's Gram matrix becomes the objective.
+  ///   - input: how inputs are prepared.
+  ///   - options: how layers are rounded; the format is replaced by each layer's own.
+  package init(
+    statistics: StatisticsFile, judge: StatisticsFile? = nil, weights: any TensorSource,
+    formats: [String: NumberFormat], objective: ObjectiveOptions = ObjectiveOptions(),
+    input: InputOptions = InputOptions(), options: RoundingOptions
+  ) {
+    (self.statistics, self.judge, self.weights) = (statistics, judge, weights)
+    (self.formats, self.objective, self.input) = (formats, objective, input)
+    self.options = options
+  }
+
+  /// The tasks of the layers in `chosen` that read `site`, in the order of the statistics.
+  ///
+  /// - Throws: `Failure` naming the tensor or site that does not fit.
+  package func tasks(of site: String, chosen: Set<String>) throws -> [RoundingTask] {
+    // All layers of a site decide how its input is prepared, also those of other shards.
+    let layers = (statistics.layers[site] ?? []).filter { formats[$0] != nil }
+    guard layers.contains(where: chosen.contains) else { return [] }
+    let moments = SiteMoments(try statistics.statistics(of: site))
+    let matrices = try layers.map(weight)
+    let prepared = try SiteInput(moments, weights: matrices, options: input)
+    let shared = try moments.objective(objective, prepared.transform)
+    let site = RoundingSite(
+      name: site, prepared: prepared, tokens: moments.tokens,
+      judge: try judge.map {
+        try HeldOut(SiteMoments($0.statistics(of: site)), prepared.transform)
+      })
+    return zip(layers, matrices).filter { chosen.contains($0.0) }.map { layer, weight in
+      var own = options
+      own.format = formats[layer] ?? own.format
+      let problem = LayerProblem(
+        place: "\(weights.path): \(layer).weight", weight: prepared.transform.weight(weight),
+        constant: prepared.constant(weight), objective: shared)
+      return RoundingTask(layer: layer, problem: problem, options: own, site: site)
+    }
+  }
+
+  /// The float weight of `layer`, [outputs][inputs].
+  private func weight(_ layer: String) throws -> Matrix {
+    let tensor = try weights.tensor("\(layer).weight")
+    guard let rows = tensor.shape.first, rows > 0 else {
+      throw Failure(tensor.place, "expected a weight, found shape \(tensor.shape)")
+    }
+    return Matrix(rows: rows, columns: tensor.count / rows, values: try tensor.floats())
+  }
+}
+
+/// The layers that a run has rounded so far.
+struct RoundingResults {
+  private(set) var coded: [String: CodedLayer] = [:]
+  private(set) var report: [LayerReport] = []
+
+  mutating func add(_ task: RoundingTask, _ rounded: RoundedLayer) {
+    coded[task.layer] = CodedLayer(
+      rounded: rounded, entry: task.entry, transform: task.site.prepared.transform,
+      siteTensors: task.site.prepared.tensors(site: task.site.name))
+    report.append(
+      LayerReport(
+        layer: task.layer, rounded: rounded, outputs: task.problem.weight.rows,
+        inputs: task.problem.weight.columns, tokens: task.site.tokens,
+        heldOut: task.site.judge?.relativeError(of: rounded, for: task.problem)))
+  }
+}
