@@ -5,8 +5,8 @@ import Tensors
 
 /// The tensors and metadata of a packed transformer.
 ///
-/// For each quantized layer `L` the codes `L.weight` (4 bits: U8 [N][ceil(K/2)], low nibble = even k), what `LayerTensors` lists, with
-/// zero points two a byte as the codes, and `L.bias` F32; everything else as in the float model, in 16 bits. Formats by layer under
+/// For each quantized layer `L` the codes `L.weight` (4 bits: U8 [N][ceil(K/2)], low nibble = even k; a shared bit: U16, as `PackedWords`
+/// has it), what `LayerTensors` lists, with zero points two a byte, and `L.bias` F32; everything else as in the float model, in 16 bits. Formats by layer under
 /// `fpq.layers`, the activation format under `fpq.activations`.
 package struct PackedLayout: Sendable {
   package let metadata: StreamMetadata

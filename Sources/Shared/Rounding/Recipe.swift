@@ -49,8 +49,8 @@ func chooseFormats(
     let named = overrides.formats.last { matches($0.pattern, layer) }?.format
     guard let name = named ?? recipe.formatName(for: layer) else { continue }
     let format = try NumberFormat(name)
-    guard format.bits == 4 else {
-      throw Failure("format \(name)", "expected a 4-bit format for weights")
+    guard format.bits == 4 || format.sharedBit != nil else {
+      throw Failure("format \(name)", "expected a 4-bit format, fp4.25 or fp5.33 for weights")
     }
     formats[layer] = format
   }
