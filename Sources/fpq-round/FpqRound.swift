@@ -8,6 +8,7 @@ extension Recipe: ExpressibleByArgument {}
 extension RoundingMethod: ExpressibleByArgument {}
 extension ScaleSearch: ExpressibleByArgument {}
 extension LayerFormats.ScaleType: ExpressibleByArgument {}
+extension SharedBit.Mode: ExpressibleByArgument {}
 
 @main
 struct FpqRound: Tool {
@@ -39,7 +40,11 @@ struct FpqRound: Tool {
     help: "balanced (blocks only), fp4dit-alpha or fp4dit-sigma (every layer, as in the paper).")
   var recipe = Recipe.balanced
 
-  @Option(help: "Format of the layers that match a pattern: PATTERN=e2m1, e1m2, e3m0 or int4.")
+  @Option(
+    help: """
+      Format of the layers that match a pattern: PATTERN=e2m1, e1m2, e3m0, int4, lloyd4; with --method nearest \
+      also fp5.33 and fp4.25 (AMS-Quant).
+      """)
   var format: [String] = []
 
   @Option(help: "Keep the layers that match a pattern at 16 bits.")
@@ -48,14 +53,19 @@ struct FpqRound: Tool {
   @Option(help: "Round only the layers that match a pattern: a shard.")
   var layers: String?
 
-  @Option(help: "Weights that share a scale, along the input.")
-  var groupSize = 128
+  @Option(
+    help: "Weights that share a scale, along the input (default: 128; fp5.33 and fp4.25: the row).")
+  var groupSize: Int?
 
   @Option(help: "Type of a group's scale: f16, or e4m3 beside one F32 for the weight.")
   var scaleType = LayerFormats.ScaleType.f16
 
   @Flag(help: "A scale for the positive and one for the negative weights of a group (AFPQ).")
   var asymmetric = false
+
+  @Option(
+    help: "How fp5.33 and fp4.25 round: to the nearest code with the shared bit, or overwrite it.")
+  var sharedBit = SharedBit.Mode.nearest
 
   @Flag(help: "Subtract each input channel's mean before quantizing.")
   var center = false
@@ -66,7 +76,11 @@ struct FpqRound: Tool {
   @Option(help: "Rotate blocks of so many input channels by a Hadamard transform; 1: none.")
   var hadamard = 1
 
-  @Option(help: "How scales are found: absmax, mse (by weight error), output (by output error).")
+  @Option(
+    help: """
+      How scales are found: absmax, mse (by weight error), output (by output error), four-over-six (e2m1 with \
+      --scale-type e4m3).
+      """)
   var scale = ScaleSearch.output
 
   @Option(help: "Added to the Gram matrix's diagonal, in units of its mean.")
@@ -96,7 +110,7 @@ struct FpqRound: Tool {
     guard format.allSatisfy({ $0.split(separator: "=").count == 2 }) else {
       throw ValidationError("--format wants PATTERN=FORMAT")
     }
-    guard (1...65_536).contains(groupSize) else {
+    guard (1...65_536).contains(groupSize ?? 1) else {
       throw ValidationError("--group-size must be 1 to 65536")
     }
     guard (1...16384).contains(hadamard), hadamard & (hadamard - 1) == 0 else {
@@ -111,6 +125,41 @@ struct FpqRound: Tool {
     guard (1...1_000_000).contains(iterations) else {
       throw ValidationError("--iterations must be 1 to 1000000")
     }
+    let named = try namedFormats()
+    for format in try [RoundModel().options.format] + named {
+      try asValidation { try options(format).check() }
+    }
+    guard sharedBit == .nearest || named.contains(where: { $0.sharedBit != nil }) else {
+      throw ValidationError("--shared-bit is for layers of --format fp5.33 or fp4.25")
+    }
+  }
+
+  /// The formats that the user asks for.
+  private func namedFormats() throws -> [NumberFormat] {
+    try format.map { pair in
+      try asValidation { try NumberFormat(String(pair.split(separator: "=")[1])) }
+    }
+  }
+
+  /// What can be seen to be wrong from the arguments alone is wrong usage.
+  private func asValidation<T>(_ body: () throws -> T) throws -> T {
+    do { return try body() } catch let failure as Failure {
+      throw ValidationError(failure.description)
+    }
+  }
+
+  /// How layers of `format` are rounded.
+  private func options(_ format: NumberFormat) -> RoundingOptions {
+    var options = RoundingOptions(format: format)
+    options.method = method
+    options.groupSize = groupSize ?? options.groupSize
+    options.scaleSearch = scale
+    options.scaleType = scaleType
+    options.isSplit = asymmetric
+    options.sharedBit = sharedBit
+    options.adaRound.iterations = iterations
+    options.adaRound.scaleAware = scaleAware
+    return options
   }
 
   func run() throws {
@@ -130,18 +179,15 @@ struct FpqRound: Tool {
     stage.objective.damping = damping
     stage.objective.order = sortChannels ? .descending : .natural
     stage.objective.biasCorrection = biasCorrection
-    stage.options.method = method
-    stage.options.groupSize = groupSize
-    stage.options.scaleSearch = scale
-    stage.options.scaleType = scaleType
-    stage.options.isSplit = asymmetric
+    stage.options = options(stage.options.format)
     stage.input.centers = center
     stage.input.smoothing = smooth
     stage.input.hadamard = hadamard
-    stage.options.adaRound.iterations = iterations
-    stage.options.adaRound.scaleAware = scaleAware
     stage.reportPath = report
     stage.isVerbose = running.verbose
+    if let groupSize, let shared = try namedFormats().first(where: { $0.sharedBit != nil }) {
+      Console.say("\(shared): one scale a row, not one for \(groupSize) weights (--group-size)")
+    }
     try stage.run()
   }
 }

@@ -72,13 +72,16 @@ package func round(_ problem: LayerProblem, options: RoundingOptions) throws -> 
       of: weight, options: options, search: search, method: method, objective: objective,
       place: problem.place)
   }
-  let baseline = Levels.nearest(weight, scales: try scales(.absmax, for: .nearest))
+  func nearest(_ scales: GroupScales) -> Levels {
+    Levels.nearest(weight, scales: scales, mode: options.sharedBit)
+  }
+  let baseline = nearest(try scales(.absmax, for: .nearest))
   let chosen = try scales(options.scaleSearch, for: options.method)
   var losses: [Double] = []
   var factor: FeedbackFactor?
   let levels: Levels
   switch options.method {
-  case .nearest: levels = Levels.nearest(weight, scales: chosen)
+  case .nearest: levels = nearest(chosen)
   case .gptq:
     let made = objective.feedbackFactor()
     factor = made
@@ -89,9 +92,9 @@ package func round(_ problem: LayerProblem, options: RoundingOptions) throws -> 
   case .descent:
     let made = objective.feedbackFactor()
     factor = made
-    let nearest = Levels.nearest(weight, scales: try scales(options.scaleSearch, for: .nearest))
+    let start = nearest(try scales(options.scaleSearch, for: .nearest))
     (levels, losses) = Descent(weight: weight, objective: objective, options: options.descent)
-      .run(from: [nearest, errorFeedback(weight, scales: chosen, factor: made)])
+      .run(from: [start, errorFeedback(weight, scales: chosen, factor: made)])
   }
   let residual = levels.residual(from: weight)
   let damped = objective.losses(of: residual).reduce(0, +)
@@ -102,8 +105,7 @@ package func round(_ problem: LayerProblem, options: RoundingOptions) throws -> 
     method: options.method,
     errorBefore: relative(objective.outputError(of: baseline.residual(from: weight))),
     errorAfter: relative(objective.outputError(of: residual, damped: damped)),
-    changedCodes: levels.differences(
-      from: Levels.nearest(weight, scales: levels.scales)),
+    changedCodes: levels.differences(from: nearest(levels.scales)),
     losses: losses, isSinglePrecision: factor?.isSinglePrecision,
     seconds: Date().timeIntervalSince(start))
   let shift =
@@ -115,8 +117,10 @@ package func round(_ problem: LayerProblem, options: RoundingOptions) throws -> 
 }
 
 extension RoundingOptions {
-  /// Refuses what no method can work with.
-  func check() throws {
+  /// Refuses what no method can work with, and options that do not go together.
+  ///
+  /// - Throws: `Failure` naming the option.
+  package func check() throws {
     guard GroupScales.groupSizes.contains(groupSize) else {
       throw Failure(
         "group size: expected 1 to \(GroupScales.groupSizes.upperBound), found \(groupSize)")
@@ -124,8 +128,19 @@ extension RoundingOptions {
     guard format.bits >= 4, format.levels().levels.count <= 64, format.isSigned else {
       throw Failure("format \(format): expected a signed format of 4 to 6 bits for weights")
     }
-    guard !(isSplit && (format.isAsymmetric || format.hasSignedScales)) else {
-      throw Failure("format \(format): expected a symmetric format for two scales a group")
+    guard !(isSplit && (format.isAsymmetric || format.hasSignedScales || format.sharedBit != nil))
+    else {
+      throw Failure(
+        "format \(format): expected a symmetric 4-bit format for two scales a group (--asymmetric)"
+      )
+    }
+    guard format.sharedBit == nil || method == .nearest else {
+      throw Failure("format \(format): expected --method nearest, found \(method.rawValue)")
+    }
+    guard scaleSearch != .fourOverSix || (format.name == "e2m1" && scaleType == .e4m3) else {
+      throw Failure(
+        "format \(format): expected e2m1 with --scale-type e4m3 for --scale four-over-six, found "
+          + "\(format) with \(scaleType.rawValue)")
     }
     guard adaRound.iterations >= 1 else {
       throw Failure("iterations: expected at least 1, found \(adaRound.iterations)")

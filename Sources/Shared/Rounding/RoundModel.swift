@@ -30,71 +30,39 @@ package struct RoundModel {
 
   package func run() throws {
     try options.check()
-    let statistics = try StatisticsFile(self.statistics)
     let start = Date()
-    let judge = try heldOut.map { try StatisticsFile($0) }
-    let weights = try modelWeights(for: [statistics] + (judge.map { [$0] } ?? []))
-    let formats = try chooseFormats(
-      for: statistics.sites.flatMap { statistics.layers[$0] ?? [] }, recipe: recipe,
-      overrides: overrides)
-    let chosen = formats.keys.filter { layer in layerPattern.map { matches($0, layer) } ?? true }
-    guard !chosen.isEmpty else {
-      throw Failure("layers \(layerPattern ?? "*")", "expected to match a layer, matched none")
-    }
+    let layers = try PlannedLayers(self)
     // Refused here, before the work, rather than after it.
     let result = try OutputFile(output)
 
     var coded: [String: CodedLayer] = [:]
     var report: [LayerReport] = []
-    let progress = Progress("rounding", total: chosen.count, unit: "layers")
-    for site in statistics.sites {
-      // All layers of a site decide how its input is prepared, also those of other shards.
-      let layers = (statistics.layers[site] ?? []).filter { formats[$0] != nil }
-      guard layers.contains(where: chosen.contains) else { continue }
-      let moments = SiteMoments(try statistics.statistics(of: site))
-      let matrices = try layers.map { try weight($0, from: weights) }
-      let prepared = try SiteInput(moments, weights: matrices, options: input)
-      let shared = try moments.objective(objective, prepared.transform)
-      let judging = try judge.map {
-        try HeldOut(SiteMoments($0.statistics(of: site)), prepared.transform)
-      }
-      for (layer, weight) in zip(layers, matrices) where chosen.contains(layer) {
-        var own = options
-        own.format = formats[layer] ?? own.format
-        let problem = LayerProblem(
-          place: "\(weights.path): \(layer).weight", weight: prepared.transform.weight(weight),
-          constant: prepared.constant(weight), objective: shared)
-        let rounded = try round(problem, options: own)
-        let entry = entry(own, site: site, prepared)
-        coded[layer] = CodedLayer(
-          rounded: rounded, entry: entry, siteTensors: prepared.tensors(site: site))
-        report.append(
-          LayerReport(
-            layer: layer, rounded: rounded, outputs: weight.rows, inputs: weight.columns,
-            tokens: moments.tokens,
-            heldOut: judging?.relativeError(of: rounded, for: problem)))
-        progress.advance()
-      }
+    let progress = Progress("rounding", total: layers.chosen.count, unit: "layers")
+    try layers.forEach { layer in
+      let weight = layer.problem.weight
+      let own = options.of(layer.format, inputs: weight.columns)
+      let rounded = try round(layer.problem, options: own)
+      coded[layer.name] = CodedLayer(
+        rounded: rounded, entry: entry(own, site: layer.site, layer.prepared),
+        siteTensors: layer.prepared.tensors(site: layer.site))
+      report.append(
+        LayerReport(
+          layer: layer.name, rounded: rounded, outputs: weight.rows, inputs: weight.columns,
+          tokens: layer.tokens,
+          heldOut: layer.heldOut?.relativeError(of: rounded, for: layer.problem)))
+      progress.advance()
     }
     progress.finish()
+    let metadata = layers.statistics.metadata
     try CodesFile.write(
-      coded, planned: formats.keys.sorted(), history: statistics.metadata.history + [command],
-      model: statistics.metadata, to: result)
+      coded, planned: layers.formats.keys.sorted(), history: metadata.history + [command],
+      model: metadata, to: result)
     try reportPath.map { try LayerReport.write(report, to: $0) }
     if isVerbose {
       Console.say(LayerReport.summary(report))
       let seconds = String(format: "%.1f", Date().timeIntervalSince(start))
       Console.say("\(report.count) layers, \(seconds) s, peak memory \(Memory.peakMegabytes) MB")
     }
-  }
-
-  /// The float weight of `layer`, [outputs][inputs].
-  private func weight(_ layer: String, from weights: any TensorSource) throws -> Matrix {
-    let tensor = try weights.tensor("\(layer).weight")
-    guard let rows = tensor.shape.first, rows > 0 else {
-      throw Failure(tensor.place, "expected a weight, found shape \(tensor.shape)")
-    }
-    return Matrix(rows: rows, columns: tensor.count / rows, values: try tensor.floats())
   }
 
   /// How a layer of `site` is stored.
@@ -111,7 +79,7 @@ package struct RoundModel {
   }
 
   /// The float weights that the statistics were taken of.
-  private func modelWeights(for files: [StatisticsFile]) throws -> any TensorSource {
+  func weights(for files: [StatisticsFile]) throws -> any TensorSource {
     let source = try TransformerSource(
       model ?? files[0].metadata.model(in: files[0].path, option: "--model"))
     let sha256 = try SHA256.hex(of: source.weights)
@@ -133,6 +101,7 @@ package struct RoundModel {
     for pattern in overrides.skipped { words += ["--skip", pattern] }
     if options.scaleType != .f16 { words += ["--scale-type", options.scaleType.rawValue] }
     if options.isSplit { words.append("--asymmetric") }
+    if options.sharedBit != .nearest { words += ["--shared-bit", options.sharedBit.rawValue] }
     if input.centers { words.append("--center") }
     if let alpha = input.smoothing { words += ["--smooth", "\(alpha)"] }
     if input.hadamard > 1 { words += ["--hadamard", "\(input.hadamard)"] }
