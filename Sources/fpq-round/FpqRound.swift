@@ -1,6 +1,7 @@
 import ArgumentParser
 import CommandLine
 import Formats
+import Inspection
 import Platform
 import Rounding
 
@@ -104,6 +105,16 @@ struct FpqRound: Tool {
   @Option(help: "Write a table of the layers' errors to this TSV file.")
   var report: String?
 
+  @Option(
+    help: """
+      Instead of rounding print how to split so many bits (3 to 8) into exponent and mantissa: by a scaling law, \
+      and for 4 to 6 bits by the statistics.
+      """)
+  var advise: Int?
+
+  @Flag(help: "Print --advise as tab-separated columns in full precision.")
+  var tsv = false
+
   @OptionGroup(title: "Running") var running: RunArguments
 
   func validate() throws {
@@ -124,6 +135,16 @@ struct FpqRound: Tool {
     }
     guard (1...1_000_000).contains(iterations) else {
       throw ValidationError("--iterations must be 1 to 1000000")
+    }
+    if let advise {
+      guard Advice.bits.contains(advise) else { throw ValidationError("--advise must be 3 to 8") }
+      guard output == "-", report == nil, heldOut == nil, format.isEmpty else {
+        throw ValidationError(
+          "--advise tries formats and writes no codes: leave out --format, --output, --report, --held-out"
+        )
+      }
+    } else if tsv {
+      throw ValidationError("--tsv is for --advise; a table of the layers is --report")
     }
     let named = try namedFormats()
     for format in try [RoundModel().options.format] + named {
@@ -187,6 +208,9 @@ struct FpqRound: Tool {
     stage.isVerbose = running.verbose
     if let groupSize, let shared = try namedFormats().first(where: { $0.sharedBit != nil }) {
       Console.say("\(shared): one scale a row, not one for \(groupSize) weights (--group-size)")
+    }
+    if let advise {
+      return try Console.output(stage.advise(bits: advise).rendered(tsv ? .tsv : .aligned))
     }
     try stage.run()
   }
