@@ -99,13 +99,16 @@ let package = Package(
     tests("Formats", ["Formats", "Tensors", "Platform"]),
     tests("Kernels", ["Kernels", "CKernels", "Formats", "Tensors", "Platform"]),
     tests("Sampling", ["Sampling", "Tensors", "Platform"]),
-    tests("Models", ["Models", "Tensors", "Platform"]),
+    tests("Models", ["Models", "Formats", "Tensors", "Platform"]),
     tests("Gradients", ["Gradients", "Models", "Kernels", "Formats", "Tensors", "Platform"]),
     tests("Rounding", ["Rounding", "Inspection", "Formats", "Tensors", "Platform"]),
     tests("Pipeline", ["Pipeline", "Models", "Sampling", "Tensors", "Platform"]),
     tests(
       "Tools",
-      ["Tensors", "Platform", "fpq-stats", "fpq-round", "fpq-pack", "dit-run", "fpq-show"]),
+      [
+        "Formats", "Tensors", "Platform", "fpq-stats", "fpq-round", "fpq-pack", "dit-run",
+        "fpq-show",
+      ]),
   ],
   cxxLanguageStandard: .cxx17
 )

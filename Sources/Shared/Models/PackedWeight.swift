@@ -82,12 +82,14 @@ package struct PackedWeight: Sendable {
     _ x: QuantizedTokens, unrounded: () -> QuantizedTokens, bias: [Float]?
   ) -> Matrix {
     let y = matrices[0].multiply(x, bias: bias)
-    for matrix in matrices.dropFirst() {
-      fpq_add_residual(1, y.count, nil, matrix.multiply(x, bias: nil).pointer, y.pointer)
+    // A parameter, kept to the end of the call: a matrix that nothing names goes back to the allocator, which writes into it,
+    // once its address is taken.
+    func add(_ part: Matrix) {
+      withExtendedLifetime(part) { fpq_add_residual(1, y.count, nil, part.pointer, y.pointer) }
     }
+    for matrix in matrices.dropFirst() { add(matrix.multiply(x, bias: nil)) }
     if let down, let up, let exact = unrounded().floats {
-      let branch = up.multiply(down.multiply(exact, bias: nil), bias: nil)
-      fpq_add_residual(1, y.count, nil, branch.pointer, y.pointer)
+      add(up.multiply(down.multiply(exact, bias: nil), bias: nil))
     }
     return y
   }
