@@ -96,7 +96,7 @@ let package = Package(
     tests("Formats", ["Formats", "Tensors", "Platform"]),
     tests("Kernels", ["Kernels", "CKernels", "Formats", "Tensors", "Platform"]),
     tests("Sampling", ["Sampling", "Tensors", "Platform"]),
-    tests("Models", ["Models", "Tensors", "Platform"]),
+    tests("Models", ["Models", "Formats", "Tensors", "Platform"]),
     tests("Gradients", ["Gradients", "Models", "Kernels", "Formats", "Tensors", "Platform"]),
     tests("Rounding", ["Rounding", "Formats", "Tensors", "Platform"]),
     tests("Pipeline", ["Pipeline", "Models", "Sampling", "Tensors", "Platform"]),

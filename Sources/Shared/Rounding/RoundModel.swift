@@ -78,7 +78,8 @@ package struct RoundModel {
     }
     progress.finish()
     try CodesFile.write(
-      coded, planned: formats.keys.sorted(), history: statistics.metadata.history + [command],
+      coded, planned: formats.keys.sorted(), attention: recipe.attention,
+      history: statistics.metadata.history + [command],
       model: statistics.metadata, to: result)
     try reportPath.map { try LayerReport.write(report, to: $0) }
     if isVerbose {
