@@ -74,7 +74,7 @@ struct FpqRound: Tool {
   @Option(help: "Balance inputs and weights by SmoothQuant's exponent, 0 to 1.")
   var smooth: Double?
 
-  @Option(help: "Rotate blocks of so many input channels by a Hadamard transform; 1: none.")
+  @Option(help: "Rotate blocks of up to so many input channels by a Hadamard transform; 1: none.")
   var hadamard = 1
 
   @Option(

@@ -23,6 +23,11 @@ package enum Recipe: String, CaseIterable, Sendable {
   }
 }
 
+extension Recipe {
+  /// How query, key and value are rounded: FP4DiT section 4 rounds them as the inputs of its layers.
+  var attention: AttentionFormat { self == .balanced ? .none : .asActivations }
+}
+
 /// What the user wants instead of the recipe: patterns over layer names, as a shell matches file names.
 package struct LayerOverrides: Sendable {
   /// `PATTERN=FORMAT`, the last match wins.

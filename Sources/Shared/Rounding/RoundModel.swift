@@ -55,8 +55,8 @@ package struct RoundModel {
     progress.finish()
     let metadata = layers.statistics.metadata
     try CodesFile.write(
-      coded, planned: layers.formats.keys.sorted(), history: metadata.history + [command],
-      model: metadata, to: result)
+      coded, planned: layers.formats.keys.sorted(), attention: recipe.attention,
+      history: metadata.history + [command], model: metadata, to: result)
     try reportPath.map { try LayerReport.write(report, to: $0) }
     if isVerbose {
       Console.say(LayerReport.summary(report))
