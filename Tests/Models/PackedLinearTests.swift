@@ -91,7 +91,9 @@ struct PackedLinearTests {
     (entry.scaleType, entry.isSplit) = (kind.scaleType, kind.isSplit)
     let metadata = StreamMetadata(
       kind: .packed, model: "m", modelSHA256: "0", history: [],
-      settings: ["layers": LayerFormats(["L": entry]).json, "activations": "none"])
+      settings: [
+        "layers": LayerFormats(["L": entry]).json, "activations": "none", "attention": "none",
+      ])
     let path = try save(folder.file("m.safetensors"), tensors, metadata: metadata.dictionary)
     return (path, values, bias)
   }
