@@ -41,20 +41,19 @@ let package = Package(
   targets: [
     // The tools.
     tool("fpq-stats", "Calibration", "Pipeline"),
-    tool("fpq-round", "Rounding", "Formats"),
+    tool("fpq-round", "Rounding", "Inspection", "Formats"),
     tool("fpq-pack", "Export"),
     tool("dit-run", "Pipeline", "Models", "Formats"),
     tool("fpq-show", "Inspection"),
 
     // The library, in the order the data flows (top: nearest to the tools).
     layer("CommandLine", ["Pipeline", "Platform", argumentParser]),
-    layer("Inspection", ["Tensors", "Formats", "Platform"]),
     layer("Export", ["Rounding", "Pipeline", "Formats", "Tensors", "Platform"]),
     layer(
       "Rounding",
       [
-        "Calibration", "Gradients", "Pipeline", "Models", "Kernels", "Formats", "Tensors",
-        "Platform", "CKernels",
+        "Calibration", "Gradients", "Pipeline", "Models", "Kernels", "Inspection", "Formats",
+        "Tensors", "Platform", "CKernels",
       ]),
     layer("Calibration", ["Pipeline", "Models", "Sampling", "Kernels", "Tensors", "Platform"]),
     layer("Gradients", ["Models", "Kernels", "Formats", "Tensors", "Platform", "CKernels"]),
@@ -64,6 +63,7 @@ let package = Package(
       ["Kernels", "Formats", "Tensors", "Platform", "CKernels", "CSentencePiece"]),
     layer("Kernels", ["Formats", "Tensors", "Platform", "CKernels", "CDense"]),
     layer("Sampling", ["Tensors", "Platform"]),
+    layer("Inspection", ["Tensors", "Formats", "Platform"]),
     layer("Formats", ["Tensors", "Platform"]),
     layer("Tensors", ["Platform", "CCrypto"]),
     layer("Platform", ["CPNG", "CSignals"]),
@@ -99,18 +99,21 @@ let package = Package(
     tests("Formats", ["Formats", "Tensors", "Platform"]),
     tests("Kernels", ["Kernels", "CKernels", "Formats", "Tensors", "Platform"]),
     tests("Sampling", ["Sampling", "Tensors", "Platform"]),
-    tests("Models", ["Models", "Tensors", "Platform"]),
+    tests("Models", ["Models", "Formats", "Tensors", "Platform"]),
     tests("Gradients", ["Gradients", "Models", "Kernels", "Formats", "Tensors", "Platform"]),
     tests(
       "Rounding",
       [
-        "Rounding", "Calibration", "Gradients", "Pipeline", "Models", "Kernels", "Formats",
-        "Tensors", "Platform",
+        "Rounding", "Calibration", "Gradients", "Pipeline", "Models", "Kernels", "Inspection",
+        "Formats", "Tensors", "Platform",
       ]),
     tests("Pipeline", ["Pipeline", "Models", "Sampling", "Tensors", "Platform"]),
     tests(
       "Tools",
-      ["Tensors", "Platform", "fpq-stats", "fpq-round", "fpq-pack", "dit-run", "fpq-show"]),
+      [
+        "Formats", "Tensors", "Platform", "fpq-stats", "fpq-round", "fpq-pack", "dit-run",
+        "fpq-show",
+      ]),
   ],
   cxxLanguageStandard: .cxx17
 )

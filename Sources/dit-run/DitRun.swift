@@ -43,8 +43,15 @@ struct DitRun: Tool {
   var output = "-"
 
   @Option(
-    help: "Activation format of a packed model instead of its own: e2m3, int8:token, none (W4A16).")
+    help: "Activation format instead of the model's own: e2m3, int8:token, none (W4A16).")
   var activations: String?
+
+  @Option(
+    help: """
+      Format of query, key and value instead of the model's own: none, a6, a8, int8, or \
+      activations, their format.
+      """)
+  var attention: String?
 
   @Flag(help: "Decode in overlapping tiles: less memory, a slightly different picture.")
   var vaeTiling = false
@@ -88,7 +95,8 @@ struct DitRun: Tool {
     stage.seed = sampling.seed
     stage.batchCount = batchCount
     stage.output = output
-    if let activations { stage.activations = .use(try ActivationFormat.parse(activations)) }
+    if let activations { stage.precision.activations = .use(try .parse(activations)) }
+    stage.precision.attention = try attention.map(AttentionFormat.init)
     stage.latentsPath = latents
     stage.savedLatentsPath = saveLatents
     stage.dump = try dump.map { try DumpRequest($0, path: dumpFile) }

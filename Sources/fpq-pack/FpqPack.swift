@@ -32,6 +32,13 @@ struct FpqPack: Tool {
   @Option(help: "Activation format the model runs with: e2m3, e3m4:token, int8, none (W4A16).")
   var activations = "e2m3:token-group"
 
+  @Option(
+    help: """
+      Format of query, key and value: none, a6, a8, int8, or activations, their format (default: \
+      activations with the fp4dit recipes, as in the paper, else none).
+      """)
+  var attention: String?
+
   @Flag(help: "Link text encoder, tokenizer, VAE and scheduler instead of copying them.")
   var link = false
 
@@ -51,6 +58,7 @@ struct FpqPack: Tool {
     stage.output = output
     stage.model = model
     stage.activations = activations
+    stage.attention = attention
     stage.links = link
     stage.verifies = verify
     try stage.run()

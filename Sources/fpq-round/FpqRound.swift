@@ -1,6 +1,7 @@
 import ArgumentParser
 import CommandLine
 import Formats
+import Inspection
 import Platform
 import Rounding
 
@@ -8,6 +9,7 @@ extension Recipe: ExpressibleByArgument {}
 extension RoundingMethod: ExpressibleByArgument {}
 extension ScaleSearch: ExpressibleByArgument {}
 extension LayerFormats.ScaleType: ExpressibleByArgument {}
+extension SharedBit.Mode: ExpressibleByArgument {}
 extension ReconstructionOptions.Inputs: ExpressibleByArgument {}
 
 /// What is rounded together, `--objective`.
@@ -46,7 +48,11 @@ struct FpqRound: Tool {
     help: "balanced (blocks only), fp4dit-alpha or fp4dit-sigma (every layer, as in the paper).")
   var recipe = Recipe.balanced
 
-  @Option(help: "Format of the layers that match a pattern: PATTERN=e2m1, e1m2, e3m0 or int4.")
+  @Option(
+    help: """
+      Format of the layers that match a pattern: PATTERN=e2m1, e1m2, e3m0, int4, lloyd4; with --method nearest \
+      also fp5.33 and fp4.25 (AMS-Quant).
+      """)
   var format: [String] = []
 
   @Option(help: "Keep the layers that match a pattern at 16 bits.")
@@ -55,8 +61,9 @@ struct FpqRound: Tool {
   @Option(help: "Round only the layers that match a pattern: a shard.")
   var layers: String?
 
-  @Option(help: "Weights that share a scale, along the input.")
-  var groupSize = 128
+  @Option(
+    help: "Weights that share a scale, along the input (default: 128; fp5.33 and fp4.25: the row).")
+  var groupSize: Int?
 
   @Option(help: "Type of a group's scale: f16, or e4m3 beside one F32 for the weight.")
   var scaleType = LayerFormats.ScaleType.f16
@@ -64,16 +71,24 @@ struct FpqRound: Tool {
   @Flag(help: "A scale for the positive and one for the negative weights of a group (AFPQ).")
   var asymmetric = false
 
+  @Option(
+    help: "How fp5.33 and fp4.25 round: to the nearest code with the shared bit, or overwrite it.")
+  var sharedBit = SharedBit.Mode.nearest
+
   @Flag(help: "Subtract each input channel's mean before quantizing.")
   var center = false
 
   @Option(help: "Balance inputs and weights by SmoothQuant's exponent, 0 to 1.")
   var smooth: Double?
 
-  @Option(help: "Rotate blocks of so many input channels by a Hadamard transform; 1: none.")
+  @Option(help: "Rotate blocks of up to so many input channels by a Hadamard transform; 1: none.")
   var hadamard = 1
 
-  @Option(help: "How scales are found: absmax, mse (by weight error), output (by output error).")
+  @Option(
+    help: """
+      How scales are found: absmax, mse (by weight error), output (by output error), four-over-six (e2m1 with \
+      --scale-type e4m3).
+      """)
   var scale = ScaleSearch.output
 
   @Option(help: "Added to the Gram matrix's diagonal, in units of its mean.")
@@ -96,7 +111,8 @@ struct FpqRound: Tool {
   var scaleAware = true
 
   @Option(
-    help: "What blocks are fed: quantized (by the rounded units before), full (by the float model).")
+    help: "What blocks are fed: quantized (by the rounded units before), full (by the float model)."
+  )
   var inputs: ReconstructionOptions.Inputs?
 
   @Option(help: "Inputs of the network that blocks learn from, of all prompts, steps and halves.")
@@ -120,13 +136,23 @@ struct FpqRound: Tool {
   @Option(help: "Write a table of the layers' errors to this TSV file.")
   var report: String?
 
+  @Option(
+    help: """
+      Instead of rounding print how to split so many bits (3 to 8) into exponent and mantissa: by a scaling law, \
+      and for 4 to 6 bits by the statistics.
+      """)
+  var advise: Int?
+
+  @Flag(help: "Print --advise as tab-separated columns in full precision.")
+  var tsv = false
+
   @OptionGroup(title: "Running") var running: RunArguments
 
   func validate() throws {
     guard format.allSatisfy({ $0.split(separator: "=").count == 2 }) else {
       throw ValidationError("--format wants PATTERN=FORMAT")
     }
-    guard (1...65_536).contains(groupSize) else {
+    guard (1...65_536).contains(groupSize ?? 1) else {
       throw ValidationError("--group-size must be 1 to 65536")
     }
     guard (1...16384).contains(hadamard), hadamard & (hadamard - 1) == 0 else {
@@ -145,6 +171,7 @@ struct FpqRound: Tool {
       throw ValidationError("--samples must be 1 to 1000000, --batch-size 1 to 65536")
     }
     try validateObjective()
+    try validateFormats()
   }
 
   private func validateObjective() throws {
@@ -171,6 +198,26 @@ struct FpqRound: Tool {
     }
   }
 
+  private func validateFormats() throws {
+    if let advise {
+      guard Advice.bits.contains(advise) else { throw ValidationError("--advise must be 3 to 8") }
+      guard output == "-", report == nil, heldOut == nil, format.isEmpty else {
+        throw ValidationError(
+          "--advise tries formats and writes no codes: leave out --format, --output, --report, --held-out"
+        )
+      }
+    } else if tsv {
+      throw ValidationError("--tsv is for --advise; a table of the layers is --report")
+    }
+    let named = try namedFormats()
+    for format in try [RoundModel().options.format] + named {
+      try asValidation { try options(format).check() }
+    }
+    guard sharedBit == .nearest || named.contains(where: { $0.sharedBit != nil }) else {
+      throw ValidationError("--shared-bit is for layers of --format fp5.33 or fp4.25")
+    }
+  }
+
   /// The options of `--objective block`; nil: each layer by itself.
   private func reconstruction() throws -> ReconstructionOptions? {
     guard objective == .block else { return nil }
@@ -181,6 +228,34 @@ struct FpqRound: Tool {
     options.activations = try tuneActivations.flatMap { try ActivationFormat.parse($0) }
     options.tuning.iterations = iterations
     options.tuning.tunesCodes = tuneCodes
+    return options
+  }
+
+  /// The formats that the user asks for.
+  private func namedFormats() throws -> [NumberFormat] {
+    try format.map { pair in
+      try asValidation { try NumberFormat(String(pair.split(separator: "=")[1])) }
+    }
+  }
+
+  /// What can be seen to be wrong from the arguments alone is wrong usage.
+  private func asValidation<T>(_ body: () throws -> T) throws -> T {
+    do { return try body() } catch let failure as Failure {
+      throw ValidationError(failure.description)
+    }
+  }
+
+  /// How layers of `format` are rounded.
+  private func options(_ format: NumberFormat) -> RoundingOptions {
+    var options = RoundingOptions(format: format)
+    options.method = method
+    options.groupSize = groupSize ?? options.groupSize
+    options.scaleSearch = scale
+    options.scaleType = scaleType
+    options.isSplit = asymmetric
+    options.sharedBit = sharedBit
+    options.adaRound.iterations = iterations
+    options.adaRound.scaleAware = scaleAware
     return options
   }
 
@@ -201,20 +276,20 @@ struct FpqRound: Tool {
     stage.objective.damping = damping
     stage.objective.order = sortChannels ? .descending : .natural
     stage.objective.biasCorrection = biasCorrection
-    stage.options.method = method
-    stage.options.groupSize = groupSize
-    stage.options.scaleSearch = scale
-    stage.options.scaleType = scaleType
-    stage.options.isSplit = asymmetric
+    stage.options = options(stage.options.format)
     stage.input.centers = center
     stage.input.smoothing = smooth
     stage.input.hadamard = hadamard
-    stage.options.adaRound.iterations = iterations
-    stage.options.adaRound.scaleAware = scaleAware
     stage.reconstruction = try reconstruction()
     stage.reportPath = report
     stage.tracePath = trace
     stage.isVerbose = running.verbose
+    if let groupSize, let shared = try namedFormats().first(where: { $0.sharedBit != nil }) {
+      Console.say("\(shared): one scale a row, not one for \(groupSize) weights (--group-size)")
+    }
+    if let advise {
+      return try Console.output(stage.advise(bits: advise).rendered(tsv ? .tsv : .aligned))
+    }
     try stage.run()
   }
 }

@@ -20,15 +20,6 @@ import Testing
     setting.iterations = 150
     let unit = try example.unit(block, setting)
     let layerwise = unit.loss(of: try BlockCase.round(unit, .adaround))
-    for batch in [8, 30] { for lr in [0.1, 0.25, 0.5] {
-    setting.learningRate = lr
-    let unit = try example.unit(block, setting)
-    let layerwise = unit.loss(of: try BlockCase.round(unit, .adaround))
-    var points: [RoundingTrace.Point] = []
-    let rounded = try round(unit, options: reconstruction(batchSize: batch), listener: { points.append($0) })
-    print("BLOCK", block, batch, lr, rounded.summary, layerwise)
-    print(points.first!, points.last!)
-    } }
     let rounded = try round(unit, options: reconstruction())
     #expect(rounded.before.training < rounded.nearest.training)
     #expect(layerwise.training < rounded.before.training)

@@ -69,7 +69,7 @@ struct BlockCase {
     options.adaRound.scaleAware = setting.isScaleAware
     let tasks = RoundingTasks(
       statistics: statistics, weights: source.weights,
-      formats: Dictionary(uniqueKeysWithValues: layers.map { ($0, format) }),
+      formats: Dictionary(uniqueKeysWithValues: layers.map { ($0, format) }), chosen: layers,
       objective: setting.objective, input: setting.input, options: options)
     return try statistics.sites.flatMap { try tasks.tasks(of: $0, chosen: layers) }
   }

@@ -159,3 +159,40 @@ func bytesDoNotDependOnThreads(method: RoundingMethod) throws {
     #expect(other.report.errorAfter == results[0].report.errorAfter)
   }
 }
+
+/// AMS-Quant's formats: the search knows that weights share a bit, and only rounding to nearest does.
+@Test(arguments: ["fp5.33", "fp4.25"])
+func sharedBitsAreSearchedAndRoundedToNearestOnly(format: String) throws {
+  let layer = SyntheticLayer(outputs: 24, inputs: 160, tokens: 1600)
+  func rounded(_ method: RoundingMethod, _ scale: ScaleSearch, _ mode: SharedBit.Mode = .nearest)
+    throws -> RoundedLayer
+  {
+    var options = try options(method, scale: scale).of(NumberFormat(format), inputs: 160)
+    options.sharedBit = mode
+    return try round(layer.problem(), options: options)
+  }
+  let absmax = try rounded(.nearest, .absmax)
+  let output = try rounded(.nearest, .output)
+  #expect(output.quantized.scales.groups == 1)
+  #expect(output.report.changedCodes == 0)
+  // f32 statistics and products, as above.
+  #expect(abs(output.report.errorAfter / error(layer, output) - 1) < 2e-3)
+  #expect(output.report.errorAfter < absmax.report.errorAfter)
+  #expect(
+    try rounded(.nearest, .absmax, .overwrite).report.errorAfter > absmax.report.errorAfter)
+  // By weight error the search must do at least as well as the clip of 1, which is among its own.
+  func weightError(_ rounded: RoundedLayer) -> Double {
+    zip(rounded.quantized.dequantized().values, layer.weight.values)
+      .reduce(0) { $0 + Double(($1.0 - $1.1) * ($1.0 - $1.1)) }
+  }
+  for mode in SharedBit.Mode.allCases {
+    #expect(
+      try weightError(rounded(.nearest, .mse, mode)) < weightError(rounded(.nearest, .absmax, mode))
+    )
+  }
+  for method in RoundingMethod.allCases where method != .nearest {
+    #expect(
+      throws: Failure("format \(format): expected --method nearest, found \(method.rawValue)")
+    ) { try rounded(method, .output) }
+  }
+}

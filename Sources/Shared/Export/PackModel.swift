@@ -15,6 +15,8 @@ package struct PackModel {
   package var model: String?
   /// The activation format that the packed model asks for.
   package var activations = "e2m3:token-group"
+  /// What the packed model rounds query, key and value to; nil: what the recipe asks for.
+  package var attention: String?
   /// Link the other parts of a folder instead of copying them.
   package var links = false
   package var verifies = false
@@ -23,6 +25,7 @@ package struct PackModel {
 
   package func run() throws {
     _ = try ActivationFormat.parse(activations)
+    _ = try attention.map(AttentionFormat.init)
     let shards = try inputs.map { try CodesFile($0) }
     let codes = try MergedCodes(shards)
     let source = try TransformerSource(
@@ -32,11 +35,14 @@ package struct PackModel {
       throw Failure(codes.path, "expected codes of \(source.folder.path), found another model's")
     }
     let packed = try PackedTensors(codes: codes, weights: source.weights)
+    let attention = try attention ?? codes.metadata.setting("attention", in: codes.path)
     let metadata = StreamMetadata(
       kind: .packed, model: codes.metadata.model, modelSHA256: sha256,
-      history: codes.metadata.history + ["fpq-pack --activations \(activations)"],
+      history: codes.metadata.history
+        + ["fpq-pack --activations \(activations) --attention \(attention)"],
       settings: [
-        "layers": codes.layers.json, "activations": activations, "config": source.config.text,
+        "layers": codes.layers.json, "activations": activations, "attention": attention,
+        "config": source.config.text,
       ])
     if output == "-" || output.hasSuffix(".safetensors") {
       try write(packed, metadata, to: output)

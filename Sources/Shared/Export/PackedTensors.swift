@@ -4,7 +4,7 @@ import Platform
 import Rounding
 import Tensors
 
-/// The tensors of a packed transformer, made one by one as they are written: nibbles and scales of the quantized
+/// The tensors of a packed transformer, made one by one as they are written: packed codes and scales of the quantized
 /// layers, and everything else of the float model in 16 bits.
 struct PackedTensors {
   let entries: [SafetensorsWriter.Entry]
@@ -90,8 +90,22 @@ struct PackedTensors {
           .withUnsafeBytes(sink)
       }
     }
-    return [nibbles("\(name).weight", layer.codes)] + layer.tensors.own.map { .init($0) }
+    let weight =
+      PackedWords(layer.entry.format).map { words("\(name).weight", layer.codes, $0) }
+      ?? nibbles("\(name).weight", layer.codes)
+    return [weight] + layer.tensors.own.map { .init($0) }
       + (layer.tensors.zeros.map { [nibbles("\(name).zeros", $0)] } ?? [])
+  }
+
+  private static func words(
+    _ name: String, _ codes: Tensor, _ packing: PackedWords
+  ) -> SafetensorsWriter.Entry {
+    let (rows, columns) = (codes.shape[0], codes.shape[1])
+    let shape = [rows, packing.width(columns: columns)]
+    return SafetensorsWriter.Entry(name: name, dtype: .u16, shape: shape) { sink in
+      try packing.pack(Array(codes.bytes), rows: rows, columns: columns, place: codes.place)
+        .withUnsafeBytes(sink)
+    }
   }
 
   /// A corrected bias, in F32: what centring folds into it can be many times the layer's output.

@@ -14,6 +14,17 @@ package struct GroupScales: Sendable, Equatable {
     case e4m3(global: Float)
     /// Not at all: what the published float64 references do.
     case exact
+
+    /// E4M3 with the global scale that NVFP4 has: the largest of `scales` becomes `top`.
+    ///
+    /// Levels of `e2m1` are twice its values, so scales and global scale are half of NVFP4's.
+    package static func e4m3(
+      for scales: GroupScales, top: Double = Float8E4M3.largest
+    ) -> Precision {
+      let largest = (scales.scales + scales.negativeScales).reduce(0) { max($0, abs($1)) }
+      let global = Float(largest / top)
+      return .e4m3(global: global.isNormal ? global : .leastNormalMagnitude)
+    }
   }
 
   /// What a group size may be.
@@ -46,6 +57,8 @@ package struct GroupScales: Sendable, Equatable {
   ) {
     precondition(
       GroupScales.groupSizes.contains(groupSize), "a group size is checked where it is read")
+    precondition(
+      format.sharedBit == nil || groupSize >= columns, "weights that share a bit share a scale")
     self.format = format
     self.rows = rows
     self.columns = columns
@@ -184,43 +197,5 @@ package struct GroupScales: Sendable, Equatable {
       let unit = Double(global)
       return sign * max(Float8E4M3.rounded(magnitude / unit), Float8E4M3.smallest) * unit
     }
-  }
-
-  /// The codes [rows][columns] nearest to `weight`, whose values must be finite.
-  package func codes(nearest weight: Matrix) -> [UInt8] {
-    var codes = [UInt8](repeating: 0, count: rows * columns)
-    codes.withUnsafeMutableBufferPointer { buffer in
-      nonisolated(unsafe) let target = buffer
-      Parallel.chunks(of: rows, size: 16) { range in
-        for row in range {
-          for group in 0..<groups {
-            let own = self[row: row, group: group]
-            let table = format.levels(zero: own.zero)
-            for k in self.range(group) {
-              target[row * columns + k] = table.code(
-                own.level(nearest: Double(weight.row(row)[k]), table))
-            }
-          }
-        }
-      }
-    }
-    return codes
-  }
-
-  /// The values level * scale [rows][columns] of `codes`.
-  package func values(of codes: [UInt8]) -> Matrix {
-    let matrix = Matrix(rows: rows, columns: columns)
-    Parallel.chunks(of: rows, size: 16) { range in
-      for row in range {
-        for group in 0..<groups {
-          let own = self[row: row, group: group]
-          for k in self.range(group) {
-            let level = format.codebook[Int(codes[row * columns + k])] - Int32(own.zero)
-            matrix.row(row)[k] = Float(own.value(level))
-          }
-        }
-      }
-    }
-    return matrix
   }
 }

@@ -43,6 +43,11 @@ package struct LayerTensors: Sendable {
       return found
     }
     let groups = entry.groups(inputs)
+    guard entry.format.sharedBit == nil || groups == 1 else {
+      throw Failure(
+        "\(source.path): \(layer)",
+        "expected one scale a row for \(entry.format), found groups of \(entry.groupSize)")
+    }
     let type = entry.scaleType.dtype
     scales = try tensor("\(layer).scales", type, [outputs, groups])
     negativeScales =
@@ -82,6 +87,9 @@ package struct LayerTensors: Sendable {
 }
 
 extension LayerTensors {
+  /// What is stored for a group of zeros in E4M3, whose readers may divide by it: compressed-tensors' value.
+  private static let emptyScale = 0.125
+
   /// The tensors that store `scales` for `layer`, zero points aside.
   package static func tensors(of scales: GroupScales, layer: String) -> [Tensor] {
     let shape = [scales.rows, scales.groups]
@@ -92,7 +100,7 @@ extension LayerTensors {
       }
       return Tensor(
         name: "\(layer).\(suffix)", dtype: .f8e4m3, shape: shape,
-        values: values.map { Float8E4M3.bits($0 / Double(global)) })
+        values: values.map { Float8E4M3.bits($0 == 0 ? emptyScale : $0 / Double(global)) })
     }
     var tensors = [tensor("scales", scales.scales)]
     if !scales.negativeScales.isEmpty {

@@ -17,28 +17,31 @@ package final class LevelTable: Sendable {
   package var low: Int32 { levels[0] }
   package var high: Int32 { levels[levels.count - 1] }
 
+  /// Where rounding passes from a level to the next one above, and whether that very value goes up.
+  typealias Border = (value: Double, isUp: Bool)
+
   /// - Parameters:
   ///   - codebook: the level of each code.
-  ///   - tie: where a value in the middle of two levels goes.
-  init(_ codebook: [Int32], tie: (Double) -> Double) {
+  ///   - isChosen: which codes there are; nil: all.
+  ///   - border: between two neighbours among their levels.
+  init(
+    _ codebook: [Int32], codes isChosen: ((Int) -> Bool)? = nil,
+    border: (_ below: Int32, _ above: Int32) -> Border
+  ) {
     var smallestCode: [Int32: Int] = [:]
-    for (code, level) in codebook.enumerated().reversed() { smallestCode[level] = code }
+    for (code, level) in codebook.enumerated().reversed() where isChosen?(code) ?? true {
+      smallestCode[level] = code
+    }
     levels = smallestCode.keys.sorted()
     codes = levels.map { UInt8(smallestCode[$0] ?? 0) }
-    var isUp: [Bool] = []
-    var middles: [Double] = []
-    for (below, above) in zip(levels, levels.dropFirst()) {
-      let middle = (Double(below) + Double(above)) / 2
-      middles.append(middle)
-      isUp.append(tie(middle) > middle)
-    }
-    thresholds = zip(middles, isUp).map { $1 ? $0.nextDown : $0 }
+    let borders = zip(levels, levels.dropFirst()).map(border)
+    thresholds = borders.map { $0.isUp ? $0.value.nextDown : $0.value }
     let memory = UnsafeMutablePointer<Float>.allocate(capacity: 128)
     memory.update(repeating: .infinity, count: 128)
     if levels.count <= 64 {
       for (index, level) in levels.enumerated() { memory[index] = Float(level) }
-      for (index, middle) in middles.enumerated() {
-        memory[64 + index] = isUp[index] ? Float(middle).nextDown : Float(middle)
+      for (index, border) in borders.enumerated() {
+        memory[64 + index] = border.isUp ? Float(border.value).nextDown : Float(border.value)
       }
     }
     floats = UnsafePointer(memory)
@@ -62,12 +65,14 @@ package final class LevelTable: Sendable {
   /// The code of `level`, one of `levels`.
   package func code(_ level: Int32) -> UInt8 { codes[index(nearest: Double(level))] }
 
-  /// Half to even in steps of the binade of `t`, which are max(1, 2^(k-Y)) between 2^k and 2^(k+1); 1 for integers.
-  static func tie(_ t: Double, mantissaBits: Int?) -> Double {
-    let magnitude = abs(t)
+  /// The middle of two levels; half to even in steps of its binade, which are max(1, 2^(k-Y)) between 2^k and 2^(k+1), 1 for
+  /// integers.
+  static func middle(_ below: Int32, _ above: Int32, mantissaBits: Int?) -> Border {
+    let middle = (Double(below) + Double(above)) / 2
     let spacing = mantissaBits.map { 1 / Double(1 << $0) } ?? 0
+    let magnitude = abs(middle)
     let step = spacing > 0 && magnitude >= 1 ? max(1, magnitude.binade * spacing) : 1
     let rounded = (magnitude / step).rounded(.toNearestOrEven) * step
-    return t < 0 ? -rounded : rounded
+    return (middle, (middle < 0 ? -rounded : rounded) > middle)
   }
 }

@@ -9,7 +9,8 @@ import Platform
 /// - `intB`: symmetric, -(2^(B-1)-1)...2^(B-1)-1;
 /// - `int4`: asymmetric, codes 0...15 stand for code - zero, with a zero point per group;
 /// - `lloyd4`: 16 levels as Lloyd and Max place them for weights, denser near zero than integers and on both sides of it, so
-///   that no code is spent on a second zero. Its two ends differ, and a negative scale turns them around.
+///   that no code is spent on a second zero. Its two ends differ, and a negative scale turns them around;
+/// - `fp5.33`, `fp4.25`: `e2m3` and `e2m2` of which three and four weights share the last bit.
 package struct NumberFormat: Sendable, CustomStringConvertible {
   package let name: String
   package let bits: Int
@@ -23,6 +24,10 @@ package struct NumberFormat: Sendable, CustomStringConvertible {
   package let hasSignedScales: Bool
   /// Mantissa bits Y of a float; nil for other kinds.
   package let mantissaBits: Int?
+  /// Which weights share the last bit of their codes; nil: each has its own.
+  ///
+  /// A row of such weights has one scale.
+  package let sharedBit: SharedBit?
   /// The levels for each zero point of `int4`, in their order; one table for other kinds.
   private let tables: [LevelTable]
 
@@ -30,6 +35,11 @@ package struct NumberFormat: Sendable, CustomStringConvertible {
   /// absolute maximum times the best of 25 clips of either sign, rounded to integers that fit the kernels (64 at most).
   private static let lloyd4: [Int32] = [
     -64, -49, -39, -31, -23, -17, -11, -5, 1, 7, 12, 19, 25, 32, 41, 53,
+  ]
+
+  /// AMS-Quant's formats: what they are when no bit is shared, and how many weights share one.
+  private static let sharing: [String: (format: String, length: Int)] = [
+    "fp5.33": ("e2m3", 3), "fp4.25": ("e2m2", 4),
   ]
 
   /// Reads a name such as `e2m1` or `int8`.
@@ -40,7 +50,9 @@ package struct NumberFormat: Sendable, CustomStringConvertible {
     self.name = name
     var mantissaBits: Int?
     var isZeroPointed = false
-    if let match = name.wholeMatch(of: /(u?)e([1-4])m([0-6])/), let e = Int(match.2),
+    let shared = NumberFormat.sharing[name]
+    if let match = (shared?.format ?? name).wholeMatch(of: /(u?)e([1-4])m([0-6])/),
+      let e = Int(match.2),
       let m = Int(match.3), e + m <= (match.1.isEmpty ? 7 : 8)
     {
       isSigned = match.1.isEmpty
@@ -72,10 +84,14 @@ package struct NumberFormat: Sendable, CustomStringConvertible {
     self.mantissaBits = mantissaBits
     isAsymmetric = isZeroPointed
     hasSignedScales = name == "lloyd4"
-    let rule: (Double) -> Double = { LevelTable.tie($0, mantissaBits: mantissaBits) }
+    let border = { LevelTable.middle($0, $1, mantissaBits: mantissaBits) }
     let codebook = codebook
     tables = (0..<(isZeroPointed ? codebook.count : 1)).map { zero in
-      LevelTable(codebook.map { $0 - Int32(zero) }, tie: rule)
+      LevelTable(codebook.map { $0 - Int32(zero) }, border: border)
+    }
+    sharedBit = shared.map {
+      SharedBit(
+        length: $0.length, magnitudes: Array(codebook[..<(codebook.count / 2)]), border: border)
     }
   }
 

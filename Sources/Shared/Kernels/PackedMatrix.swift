@@ -57,6 +57,9 @@ package struct PackedMatrix: @unchecked Sendable {
         "expected \(dtype.rawValue) [outputs, \(width)], found \(codes.dtype.rawValue) \(codes.shape)"
       )
     }
+    guard part == .all || isNibbles else {
+      throw Failure(codes.place, "expected a 4-bit format for two scales a group, found \(format)")
+    }
     let groups = (inputs - 1) / groupSize + 1
     guard scales.dtype == .f16, scales.shape == [outputs, groups] else {
       throw Failure(

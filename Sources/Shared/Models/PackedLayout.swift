@@ -5,14 +5,17 @@ import Tensors
 
 /// The tensors and metadata of a packed transformer.
 ///
-/// For each quantized layer `L` the codes `L.weight` (4 bits: U8 [N][ceil(K/2)], low nibble = even k), what `LayerTensors` lists, with
-/// zero points two a byte as the codes, and `L.bias` F32; everything else as in the float model, in 16 bits. Formats by layer under
-/// `fpq.layers`, the activation format under `fpq.activations`.
+/// For each quantized layer `L` the codes `L.weight` (4 bits: U8 [N][ceil(K/2)], low nibble = even k; a shared bit: U16, as `PackedWords`
+/// has it), what `LayerTensors` lists, with zero points two a byte, and `L.bias` F32; everything else as in the float model, in 16 bits.
+/// Formats by layer under `fpq.layers`, the activation format under `fpq.activations`, that of query, key and value under
+/// `fpq.attention`.
 package struct PackedLayout: Sendable {
   package let metadata: StreamMetadata
   package let layers: LayerFormats
   /// The activation format the model was made for; nil: inputs stay in f32.
   package let activations: ActivationFormat?
+  /// How query, key and value are rounded.
+  package let attention: AttentionFormat
 
   /// Reads the metadata of `source`.
   ///
@@ -22,6 +25,7 @@ package struct PackedLayout: Sendable {
     layers = try LayerFormats(
       json: metadata.setting("layers", in: source.path), place: source.path)
     activations = try ActivationFormat.parse(metadata.setting("activations", in: source.path))
+    attention = try AttentionFormat(metadata.setting("attention", in: source.path))
   }
 
   /// The linear layer `name`, packed when the metadata lists it, float otherwise.
@@ -35,7 +39,7 @@ package struct PackedLayout: Sendable {
   /// - Returns: the layer, its weights mapped.
   /// - Throws: `Failure` naming the tensor that is missing or does not fit.
   package func linear(
-    _ name: String, inputs: Int, outputs: Int, activations: ActivationOverride,
+    _ name: String, inputs: Int, outputs: Int, activations: RunPrecision.Activations,
     from source: any TensorSource
   ) throws -> Linear {
     guard let entry = layers.entries[name] else {
@@ -62,21 +66,5 @@ package struct PackedLayout: Sendable {
       bias: try source.find("\(name).bias").map { _ in
         try source.tensor("\(name).bias", shape: [outputs]).floats()
       })
-  }
-}
-
-/// Which activation format a packed model runs with.
-package enum ActivationOverride: Sendable {
-  /// What the packed model says.
-  case asPacked
-  /// The given one; nil keeps inputs in f32 (W4A16).
-  case use(ActivationFormat?)
-
-  /// The activation format that most of `packed` runs with.
-  package func format(of packed: PackedLayout) -> ActivationFormat? {
-    switch self {
-    case .asPacked: packed.activations
-    case .use(let format): format
-    }
   }
 }

@@ -1,6 +1,7 @@
 import CKernels
 import Formats
 import Kernels
+import Platform
 import Tensors
 
 /// The weight of a packed layer: matrices of codes whose products add up, and a low-rank branch beside them.
@@ -33,6 +34,7 @@ package struct PackedWeight: Sendable {
         Array(packed.bytes), rows: outputs, columns: groups, place: packed.place)
       return Tensor(name: packed.name, dtype: .u8, shape: [outputs, groups], values: values)
     }
+    let codes = try PackedWeight.readable(codes, entry.format, outputs: outputs, inputs: inputs)
     let tensorScale = try tensors.globalScale?.floats()[0] ?? 1
     func matrix(_ scales: Tensor, _ part: PackedMatrix.Part) throws -> PackedMatrix {
       try PackedMatrix(
@@ -50,6 +52,23 @@ package struct PackedWeight: Sendable {
     up = try tensors.up.map { try DenseMatrix($0) }
   }
 
+  /// Codes in words as decoded integers I8 [outputs][inputs], which the kernels read: a byte a weight, made once; others as they are.
+  private static func readable(
+    _ codes: Tensor, _ format: NumberFormat, outputs: Int, inputs: Int
+  ) throws -> Tensor {
+    guard let packing = PackedWords(format) else { return codes }
+    let shape = [outputs, packing.width(columns: inputs)]
+    guard codes.dtype == .u16, codes.shape == shape else {
+      throw Failure(
+        codes.place, "expected U16 \(shape), found \(codes.dtype.rawValue) \(codes.shape)")
+    }
+    let unpacked = try packing.unpack(
+      codes.bytes, rows: outputs, columns: inputs, place: codes.place)
+    return Tensor(
+      name: codes.name, dtype: .i8, shape: [outputs, inputs],
+      values: unpacked.map { Int8(format.decode($0)) })
+  }
+
   /// F8_E4M3 as F16, which has all its values; F16 as it is.
   private static func halves(_ scales: Tensor) throws -> Tensor {
     guard scales.dtype != .f16 else { return scales }
@@ -63,12 +82,14 @@ package struct PackedWeight: Sendable {
     _ x: QuantizedTokens, unrounded: () -> QuantizedTokens, bias: [Float]?
   ) -> Matrix {
     let y = matrices[0].multiply(x, bias: bias)
-    for matrix in matrices.dropFirst() {
-      fpq_add_residual(1, y.count, nil, matrix.multiply(x, bias: nil).pointer, y.pointer)
+    // A parameter, kept to the end of the call: a matrix that nothing names goes back to the allocator, which writes into it,
+    // once its address is taken.
+    func add(_ part: Matrix) {
+      withExtendedLifetime(part) { fpq_add_residual(1, y.count, nil, part.pointer, y.pointer) }
     }
+    for matrix in matrices.dropFirst() { add(matrix.multiply(x, bias: nil)) }
     if let down, let up, let exact = unrounded().floats {
-      let branch = up.multiply(down.multiply(exact, bias: nil), bias: nil)
-      fpq_add_residual(1, y.count, nil, branch.pointer, y.pointer)
+      add(up.multiply(down.multiply(exact, bias: nil), bias: nil))
     }
     return y
   }

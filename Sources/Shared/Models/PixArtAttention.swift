@@ -1,3 +1,4 @@
+import Formats
 import Foundation
 import Kernels
 import Tensors
@@ -12,11 +13,16 @@ package struct PixArtAttention: Sendable {
   package let toKey: Linear
   package let toValue: Linear
   package let toOut: Linear
+  /// What query, key and value are rounded to, per token and head; nil: not at all.
+  let rounding: ActivationFormat?
   let keyValueSite: String
   let sharedSite: String
 
-  init(_ name: String, config: PixArtConfig, makeLinear: LinearFactory) throws {
+  init(
+    _ name: String, config: PixArtConfig, rounding: ActivationFormat?, makeLinear: LinearFactory
+  ) throws {
     self.name = name
+    self.rounding = rounding
     heads = config.heads
     scale = Float(1 / Double(config.headSize).squareRoot())
     let width = config.width
@@ -31,7 +37,8 @@ package struct PixArtAttention: Sendable {
   /// Self-attention of x [batch * tokens][D].
   func callAsFunction(_ x: Matrix, batch: Int, observer: (any LayerObserver)?) -> Matrix {
     let qkv = Linear.project(
-      [toQuery, toKey, toValue], x, site: sharedSite, observer: observer)
+      [toQuery, toKey, toValue], x, site: sharedSite, observer: observer
+    ).map(rounded)
     let mixed = attention(
       q: qkv[0], k: qkv[1], v: qkv[2], batch: batch, heads: heads, scale: scale)
     let output = toOut(mixed, observer: observer)
@@ -44,7 +51,7 @@ package struct PixArtAttention: Sendable {
     _ x: Matrix, text: TextContext, index: Int, observer: (any LayerObserver)?
   ) -> Matrix {
     let mixed = attention(
-      q: toQuery(x, observer: observer), k: text.keys[index], v: text.values[index],
+      q: rounded(toQuery(x, observer: observer)), k: text.keys[index], v: text.values[index],
       batch: text.batch, heads: heads, scale: scale
     ) { sample, _, _ in UnsafePointer(text.bias.row(sample)) }
     let output = toOut(mixed, observer: observer)
@@ -52,12 +59,18 @@ package struct PixArtAttention: Sendable {
     return output
   }
 
+  /// x [tokens][D] rounded to what the products of the attention take.
+  private func rounded(_ x: Matrix) -> Matrix {
+    rounding.map { $0.rounded(x, groupSize: x.columns / heads) } ?? x
+  }
+
   /// Keys and values of the text [batch * text tokens][D].
   func keysAndValues(
     _ text: Matrix, valid: [Bool], observer: (any LayerObserver)?
   ) -> (keys: Matrix, values: Matrix) {
     let kv = Linear.project(
-      [toKey, toValue], text, site: keyValueSite, valid: valid, observer: observer)
+      [toKey, toValue], text, site: keyValueSite, valid: valid, observer: observer
+    ).map(rounded)
     return (kv[0], kv[1])
   }
 }

@@ -1,4 +1,5 @@
 import CKernels
+import Formats
 import Kernels
 import Tensors
 
@@ -17,14 +18,17 @@ package struct PixArtBlock: Sendable {
 
   /// Views the weights of block `index`.
   package init(
-    index: Int, config: PixArtConfig, weights: any TensorSource, makeLinear: LinearFactory
+    index: Int, config: PixArtConfig, weights: any TensorSource,
+    attention: ActivationFormat? = nil, makeLinear: LinearFactory
   ) throws {
     let (width, name) = (config.width, "transformer_blocks.\(index)")
     self.name = name
     self.config = config
     table = try weights.tensor("\(name).scale_shift_table", shape: [6, width]).floats()
-    selfAttention = try PixArtAttention("\(name).attn1", config: config, makeLinear: makeLinear)
-    crossAttention = try PixArtAttention("\(name).attn2", config: config, makeLinear: makeLinear)
+    selfAttention = try PixArtAttention(
+      "\(name).attn1", config: config, rounding: attention, makeLinear: makeLinear)
+    crossAttention = try PixArtAttention(
+      "\(name).attn2", config: config, rounding: attention, makeLinear: makeLinear)
     feedForward1 = try makeLinear("\(name).ff.net.0.proj", width, 4 * width)
     feedForward2 = try makeLinear("\(name).ff.net.2", 4 * width, width)
   }

@@ -1,4 +1,5 @@
 import CKernels
+import Formats
 import Kernels
 import Platform
 import Tensors
@@ -28,10 +29,12 @@ package final class PixArtTransformer: Sendable {
   /// - Parameters:
   ///   - file: its `config.json`.
   ///   - weights: its tensors; those not named in the class are ignored.
+  ///   - attention: what query, key and value are rounded to, per token and head; nil: not at all.
   ///   - makeLinear: makes the linear layers; nil reads `<name>.weight` and `<name>.bias` from `weights`.
   /// - Throws: `Failure` for a setting that is not supported, and for a tensor that is missing or has another shape.
   package init(
-    config file: ModelConfig, weights: any TensorSource, makeLinear: LinearFactory? = nil
+    config file: ModelConfig, weights: any TensorSource, attention: ActivationFormat? = nil,
+    makeLinear: LinearFactory? = nil
   ) throws {
     let config = try PixArtConfig(file)
     let make = makeLinear ?? { try Linear($0, inputs: $1, outputs: $2, from: weights) }
@@ -43,7 +46,8 @@ package final class PixArtTransformer: Sendable {
     captionLinear1 = try make("caption_projection.linear_1", config.captionChannels, width)
     captionLinear2 = try make("caption_projection.linear_2", width, width)
     blocks = try (0..<config.layers).map {
-      try PixArtBlock(index: $0, config: config, weights: weights, makeLinear: make)
+      try PixArtBlock(
+        index: $0, config: config, weights: weights, attention: attention, makeLinear: make)
     }
     finalTable = try weights.tensor("scale_shift_table", shape: [2, width]).floats()
     projectOut = try make("proj_out", width, patch * patch * config.outChannels)

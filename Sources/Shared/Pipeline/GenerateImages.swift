@@ -16,7 +16,7 @@ package struct GenerateImages {
   /// Pictures of each prompt, with consecutive seeds.
   package var batchCount = 1
   package var output = "-"
-  package var activations = ActivationOverride.asPacked
+  package var precision = RunPrecision()
   /// A file with the standard normal latents to start from, [pictures][channels][height][width].
   package var latentsPath: String?
   package var savedLatentsPath: String?
@@ -45,7 +45,7 @@ package struct GenerateImages {
     let names = try OutputName(output, pictures: pictures.count)
     let source = try TransformerSource(model, base: base)
     let began = Date()
-    let pipeline = try TextToImage(source, activations: activations, options: sampling)
+    let pipeline = try TextToImage(source, precision: precision, options: sampling)
     let given = try latentsPath.map { try initialLatents($0, shape: pipeline.latentShape) }
     if let given, given.count != pictures.count {
       throw Failure(
@@ -111,10 +111,12 @@ package struct GenerateImages {
     text += "\nSteps: \(sampling.steps), Sampler: \(try pipeline.schedulerName())"
     text += ", CFG scale: \(sampling.guidanceScale), Seed: \(picture.seed)"
     text += ", Size: \(size.width)x\(size.height), Model: \(name)"
-    if let packed = source.packed {
-      text += ", FPQ: W4 \(activations.format(of: packed)?.description ?? "A16")"
-    } else if case .use(let format?) = activations {
-      text += ", FPQ: W16 \(format)"
+    let activations = precision.activations(of: source.packed)
+    if source.packed != nil || activations != nil {
+      text += ", FPQ: \(source.packed == nil ? "W16" : "W4") \(activations?.description ?? "A16")"
+    }
+    if let attention = precision.attention(of: source.packed) {
+      text += ", Attention: \(attention.format)"
     }
     return text + ", Version: fpq \(StreamMetadata.version)"
   }

@@ -46,16 +46,16 @@ package final class TextToImage {
   ///
   /// - Parameters:
   ///   - source: where the transformer comes from.
-  ///   - activations: what a packed transformer runs with.
+  ///   - precision: what inner values are rounded to instead of what a packed model says.
   ///   - options: how pictures are sampled.
   /// - Throws: `Failure` for a part that is missing or damaged, or a size that does not fit.
   package init(
-    _ source: TransformerSource, activations: ActivationOverride = .asPacked,
+    _ source: TransformerSource, precision: RunPrecision = RunPrecision(),
     options: SamplingOptions
   ) throws {
     let folder = source.folder
     weights = source.weights
-    transformer = try source.transformer(activations: activations)
+    transformer = try source.transformer(precision)
     self.options = options
     schedulerConfig = try folder.config("scheduler", file: "scheduler_config.json")
     autoencoder = try AutoencoderKL(folder: folder.folder("vae"))

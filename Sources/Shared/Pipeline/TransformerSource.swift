@@ -37,23 +37,21 @@ package struct TransformerSource {
 
   /// Builds the transformer.
   ///
-  /// - Parameter activations: how the inputs of quantized layers are rounded, instead of what a packed model was made for; in a
-  ///   float model, how those of all linear layers of the blocks are (W16Ax: what activations alone cost).
+  /// - Parameter precision: what inner values are rounded to instead of what a packed model says.
   /// - Returns: the transformer, its weights mapped.
   /// - Throws: `Failure` naming the tensor that is missing or does not fit.
-  package func transformer(activations: ActivationOverride = .asPacked) throws -> PixArtTransformer
-  {
-    try PixArtTransformer(config: config, weights: weights) { name, inputs, outputs in
+  package func transformer(_ precision: RunPrecision = RunPrecision()) throws -> PixArtTransformer {
+    try PixArtTransformer(
+      config: config, weights: weights, attention: precision.attention(of: packed)
+    ) { name, inputs, outputs in
       if let packed {
         return try packed.linear(
-          name, inputs: inputs, outputs: outputs, activations: activations, from: weights)
+          name, inputs: inputs, outputs: outputs, activations: precision.activations, from: weights)
       }
-      var format: ActivationFormat?
-      if case .use(let wanted) = activations, name.hasPrefix("transformer_blocks.") {
-        format = wanted
-      }
+      let isInBlock = name.hasPrefix("transformer_blocks.")
       return try Linear(
-        name, inputs: inputs, outputs: outputs, activations: format, from: weights)
+        name, inputs: inputs, outputs: outputs,
+        activations: isInBlock ? precision.activations(of: nil) : nil, from: weights)
     }
   }
 }

@@ -59,9 +59,10 @@ struct BlockTuning {
     }
     let trace = BlockTrace(unit, scales: start.map(\.scales), listener)
     func record(_ iteration: Int) {
-      guard let point = trace?.point(
-        iteration, of: options.iterations, hard: { hardened(chunks, start) },
-        setSoft: { setWeights(chunks) })
+      guard
+        let point = trace?.point(
+          iteration, of: options.iterations, hard: { hardened(chunks, start) },
+          setSoft: { setWeights(chunks) })
       else { return }
       listener?(point)
     }
@@ -79,7 +80,9 @@ struct BlockTuning {
     if unit.loss(of: tuned, over: heldBack) < before {
       return zip(tuned, unit.linears).map { ($0, $1.shift.values) }
     }
-    for linear in unit.linears { linear.shift.pointer.update(repeating: 0, count: linear.shift.count) }
+    for linear in unit.linears {
+      linear.shift.pointer.update(repeating: 0, count: linear.shift.count)
+    }
     return kept
   }
 

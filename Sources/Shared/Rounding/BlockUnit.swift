@@ -134,7 +134,8 @@ package final class BlockUnit {
           self.block.linears.first { $0.name == layer }?.preparation?.unrounded
         }))
     for (copy, layer) in zip(unrounded.linears, block.linears) {
-      copy.weight.value.pointer.update(from: layer.weight.value.pointer, count: copy.weight.value.count)
+      copy.weight.value.pointer.update(
+        from: layer.weight.value.pointer, count: copy.weight.value.count)
       if let bias = layer.bias?.value {
         copy.bias?.value.pointer.update(from: bias.pointer, count: bias.count)
       }

@@ -79,19 +79,22 @@ package final class CodesFile {
   /// - Parameters:
   ///   - layers: what this run rounded.
   ///   - planned: every layer the recipe quantizes.
+  ///   - attention: how the recipe rounds query, key and value.
   ///   - history: one line a stage so far.
   ///   - model: the metadata of the statistics, for the model's name and digest.
   ///   - output: where to.
   /// - Throws: `Failure` when it cannot be written.
   static func write(
-    _ layers: [String: CodedLayer], planned: [String], history: [String], model: StreamMetadata,
-    to output: OutputFile
+    _ layers: [String: CodedLayer], planned: [String], attention: AttentionFormat,
+    history: [String],
+    model: StreamMetadata, to output: OutputFile
   ) throws {
     let metadata = StreamMetadata(
       kind: .codes, model: model.model, modelSHA256: model.modelSHA256, history: history,
       settings: [
         "layers": LayerFormats(layers.mapValues(\.entry)).json,
-        "planned": planned.joined(separator: "\n"), "errors": CodesFile.errorTable(layers),
+        "planned": planned.joined(separator: "\n"),
+        "attention": attention.description, "errors": CodesFile.errorTable(layers),
       ])
     var shared: [String: Tensor] = [:]
     for layer in layers.values { for tensor in layer.siteTensors { shared[tensor.name] = tensor } }

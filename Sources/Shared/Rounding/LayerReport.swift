@@ -17,7 +17,7 @@ struct LayerReport {
   private var nearest: Double { rounded.report.errorBefore }
 
   /// 10 log10 of the signal over the error.
-  private static func decibels(_ error: Double) -> Double { -10 * log10(max(error, 1e-30)) }
+  static func decibels(_ error: Double) -> Double { -10 * log10(max(error, 1e-30)) }
 
   /// Writes a table, one layer a line, tab-separated with a heading.
   static func write(_ report: [LayerReport], to path: String) throws {

@@ -56,41 +56,22 @@ package struct Levels {
   }
 
   /// One code a byte, [rows][columns].
-  package func codes() -> [UInt8] {
-    var codes = [UInt8](repeating: 0, count: matrix.count)
-    for row in 0..<matrix.rows {
-      let v = matrix.row(row)
-      for group in 0..<scales.groups {
-        let table = scales.format.levels(zero: scales[row: row, group: group].zero)
-        for k in scales.range(group) { codes[row * matrix.columns + k] = table.code(Int32(v[k])) }
-      }
-    }
-    return codes
-  }
+  package func codes() -> [UInt8] { scales.codes(of: matrix) }
 
   /// The levels nearest to `weight` for these scales.
-  static func nearest(_ weight: Matrix, scales: GroupScales) -> Levels {
-    let matrix = Matrix(rows: weight.rows, columns: weight.columns)
-    Parallel.chunks(of: weight.rows, size: 16) { range in
-      for row in range {
-        let (w, v) = (weight.row(row), matrix.row(row))
-        for group in 0..<scales.groups {
-          let own = scales[row: row, group: group]
-          let table = scales.format.levels(zero: own.zero)
-          for k in scales.range(group) { v[k] = Float(own.level(nearest: Double(w[k]), table)) }
-        }
-      }
-    }
-    return Levels(scales: scales, matrix: matrix)
+  static func nearest(
+    _ weight: Matrix, scales: GroupScales, mode: SharedBit.Mode = .nearest
+  ) -> Levels {
+    Levels(scales: scales, matrix: scales.levels(nearest: weight, mode: mode))
   }
 }
 
 extension GroupScales {
-  /// `group` as the kernels take it; the format has at most 64 levels.
-  func grid(_ group: Group) -> fpq_grid {
+  /// `group` as the kernels take it, with `table` instead of all levels; at most 64 of them.
+  func grid(_ group: Group, _ table: LevelTable? = nil) -> fpq_grid {
     fpq_grid(
       scale: Float(group.scale), negative_scale: Float(group.negativeScale),
-      table: UnsafeRawPointer(format.levels(zero: group.zero).floats)
+      table: UnsafeRawPointer((table ?? format.levels(zero: group.zero)).floats)
         .assumingMemoryBound(to: fpq_levels.self))
   }
 

@@ -23,6 +23,11 @@ package enum Recipe: String, CaseIterable, Sendable {
   }
 }
 
+extension Recipe {
+  /// How query, key and value are rounded: FP4DiT section 4 rounds them as the inputs of its layers.
+  var attention: AttentionFormat { self == .balanced ? .none : .asActivations }
+}
+
 /// What the user wants instead of the recipe: patterns over layer names, as a shell matches file names.
 package struct LayerOverrides: Sendable {
   /// `PATTERN=FORMAT`, the last match wins.
@@ -49,8 +54,8 @@ func chooseFormats(
     let named = overrides.formats.last { matches($0.pattern, layer) }?.format
     guard let name = named ?? recipe.formatName(for: layer) else { continue }
     let format = try NumberFormat(name)
-    guard format.bits == 4 else {
-      throw Failure("format \(name)", "expected a 4-bit format for weights")
+    guard format.bits == 4 || format.sharedBit != nil else {
+      throw Failure("format \(name)", "expected a 4-bit format, fp4.25 or fp5.33 for weights")
     }
     formats[layer] = format
   }

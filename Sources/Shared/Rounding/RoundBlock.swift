@@ -58,7 +58,7 @@ package func round(
       try task.problem.check(task.options)
       let scales = try task.problem.scales(
         search(task.options), for: task.options.method, task.options)
-      return Levels.nearest(task.problem.weight, scales: scales)
+      return task.problem.nearest(scales, task.options)
     }
   }
   let baseline = loss(try nearest { _ in .absmax })

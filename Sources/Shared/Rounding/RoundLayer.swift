@@ -92,6 +92,10 @@ extension LayerProblem {
       place: place)
   }
 
+  func nearest(_ scales: GroupScales, _ options: RoundingOptions) -> Levels {
+    Levels.nearest(weight, scales: scales, mode: options.sharedBit)
+  }
+
   /// Chooses levels by the method of `options`.
   ///
   /// - Parameters:
@@ -104,7 +108,7 @@ extension LayerProblem {
     try check(options)
     let chosen = try scales(options.scaleSearch, for: options.method, options)
     switch options.method {
-    case .nearest: return (Levels.nearest(weight, scales: chosen), [], nil)
+    case .nearest: return (nearest(chosen, options), [], nil)
     case .gptq:
       let factor = objective.feedbackFactor()
       let levels = errorFeedback(weight, scales: chosen, factor: factor)
@@ -115,11 +119,10 @@ extension LayerProblem {
       return (method.run(scales: chosen), [], nil)
     case .descent:
       let factor = objective.feedbackFactor()
-      let nearest = Levels.nearest(
-        weight, scales: try scales(options.scaleSearch, for: .nearest, options))
+      let start = nearest(try scales(options.scaleSearch, for: .nearest, options), options)
       let (levels, losses) = Descent(
         weight: weight, objective: objective, options: options.descent
-      ).run(from: [nearest, errorFeedback(weight, scales: chosen, factor: factor)])
+      ).run(from: [start, errorFeedback(weight, scales: chosen, factor: factor)])
       return (levels, losses, factor.isSinglePrecision)
     }
   }
@@ -137,7 +140,7 @@ extension LayerProblem {
     to levels: Levels, shift: [Float]? = nil, options: RoundingOptions, losses: [Double] = [],
     isSinglePrecision: Bool? = nil, start: Date
   ) throws -> RoundedLayer {
-    let baseline = Levels.nearest(weight, scales: try scales(.absmax, for: .nearest, options))
+    let baseline = nearest(try scales(.absmax, for: .nearest, options), options)
     let residual = levels.residual(from: weight)
     let damped = objective.losses(of: residual).reduce(0, +)
     let power = objective.outputPower(of: weight, constant: constant)
@@ -154,8 +157,7 @@ extension LayerProblem {
       method: options.method,
       errorBefore: relative(objective.outputError(of: baseline.residual(from: weight))),
       errorAfter: relative(error),
-      changedCodes: levels.differences(
-        from: Levels.nearest(weight, scales: levels.scales)),
+      changedCodes: levels.differences(from: nearest(levels.scales, options)),
       losses: losses.isEmpty ? [damped] : losses, isSinglePrecision: isSinglePrecision,
       seconds: Date().timeIntervalSince(start))
     return RoundedLayer(
@@ -168,8 +170,10 @@ extension LayerProblem {
 }
 
 extension RoundingOptions {
-  /// Refuses what no method can work with.
-  func check() throws {
+  /// Refuses what no method can work with, and options that do not go together.
+  ///
+  /// - Throws: `Failure` naming the option.
+  package func check() throws {
     guard GroupScales.groupSizes.contains(groupSize) else {
       throw Failure(
         "group size: expected 1 to \(GroupScales.groupSizes.upperBound), found \(groupSize)")
@@ -177,8 +181,19 @@ extension RoundingOptions {
     guard format.bits >= 4, format.levels().levels.count <= 64, format.isSigned else {
       throw Failure("format \(format): expected a signed format of 4 to 6 bits for weights")
     }
-    guard !(isSplit && (format.isAsymmetric || format.hasSignedScales)) else {
-      throw Failure("format \(format): expected a symmetric format for two scales a group")
+    guard !(isSplit && (format.isAsymmetric || format.hasSignedScales || format.sharedBit != nil))
+    else {
+      throw Failure(
+        "format \(format): expected a symmetric 4-bit format for two scales a group (--asymmetric)"
+      )
+    }
+    guard format.sharedBit == nil || method == .nearest else {
+      throw Failure("format \(format): expected --method nearest, found \(method.rawValue)")
+    }
+    guard scaleSearch != .fourOverSix || (format.name == "e2m1" && scaleType == .e4m3) else {
+      throw Failure(
+        "format \(format): expected e2m1 with --scale-type e4m3 for --scale four-over-six, found "
+          + "\(format) with \(scaleType.rawValue)")
     }
     guard adaRound.iterations >= 1 else {
       throw Failure("iterations: expected at least 1, found \(adaRound.iterations)")

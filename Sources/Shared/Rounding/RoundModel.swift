@@ -33,40 +33,27 @@ package struct RoundModel {
 
   package func run() throws {
     try options.check()
-    let statistics = try StatisticsFile(self.statistics)
     let start = Date()
-    let judge = try heldOut.map { try StatisticsFile($0) }
-    let source = try floatModel(of: [statistics] + (judge.map { [$0] } ?? []))
-    let formats = try chooseFormats(
-      for: statistics.sites.flatMap { statistics.layers[$0] ?? [] }, recipe: recipe,
-      overrides: overrides)
-    let chosen = formats.keys.filter { layer in layerPattern.map { matches($0, layer) } ?? true }
-    guard !chosen.isEmpty else {
-      throw Failure("layers \(layerPattern ?? "*")", "expected to match a layer, matched none")
-    }
+    let (tasks, source) = try plan()
     // Refused here, before the work, rather than after it.
     let result = try OutputFile(output)
-
     let trace = try tracePath.map { (file: try OutputFile($0), trace: RoundingTrace()) }
-    let tasks = RoundingTasks(
-      statistics: statistics, judge: judge, weights: source.weights, formats: formats,
-      objective: objective, input: input, options: options)
     let results: RoundingResults
     if let reconstruction {
-      let units = try RoundingUnit.shard(
-        of: formats.keys, chosen: Set(chosen), pattern: layerPattern ?? "*",
-        inputs: reconstruction.inputs)
       results = try BlockReconstruction(
-        source: source, tasks: tasks, options: reconstruction, units: units, trace: trace?.trace,
-        isVerbose: isVerbose
+        source: source, tasks: tasks, options: reconstruction,
+        units: try RoundingUnit.shard(
+          of: tasks.formats.keys, chosen: tasks.chosen, pattern: layerPattern ?? "*",
+          inputs: reconstruction.inputs),
+        trace: trace?.trace, isVerbose: isVerbose
       ).run()
     } else {
-      results = try roundLayers(Set(chosen), tasks, trace?.trace)
+      results = try roundLayers(tasks, trace?.trace)
     }
+    let (metadata, report) = (tasks.statistics.metadata, results.report)
     try CodesFile.write(
-      results.coded, planned: formats.keys.sorted(),
-      history: statistics.metadata.history + [command], model: statistics.metadata, to: result)
-    let report = results.report
+      results.coded, planned: tasks.formats.keys.sorted(), attention: recipe.attention,
+      history: metadata.history + [command], model: metadata, to: result)
     try reportPath.map { try LayerReport.write(report, to: $0) }
     if let trace { try trace.trace.write(to: trace.file) }
     if isVerbose {
@@ -78,19 +65,42 @@ package struct RoundModel {
 
   /// Rounds each layer by itself, site by site.
   private func roundLayers(
-    _ chosen: Set<String>, _ tasks: RoundingTasks, _ trace: RoundingTrace?
+    _ tasks: RoundingTasks, _ trace: RoundingTrace?
   ) throws -> RoundingResults {
     var results = RoundingResults()
-    let progress = Progress("rounding", total: chosen.count, unit: "layers")
-    for site in tasks.statistics.sites {
-      for task in try tasks.tasks(of: site, chosen: chosen) {
-        let listener = trace?.listener(task.layer)
-        results.add(task, try round(task.problem, options: task.options, trace: listener))
-        progress.advance()
-      }
+    let progress = Progress("rounding", total: tasks.chosen.count, unit: "layers")
+    try tasks.forEach { task in
+      let listener = trace?.listener(task.layer)
+      results.add(task, try round(task.problem, options: task.options, trace: listener))
+      progress.advance()
     }
     progress.finish()
     return results
+  }
+
+  /// Opens what is named, and decides the formats.
+  ///
+  /// - Returns: the layers that are to be rounded, and the float model.
+  /// - Throws: `Failure` when statistics and weights are not of one model, for a pattern that matches nothing, and for options that
+  ///   a layer's format does not have.
+  func plan() throws -> (tasks: RoundingTasks, source: TransformerSource) {
+    let statistics = try StatisticsFile(self.statistics)
+    let judge = try heldOut.map { try StatisticsFile($0) }
+    let source = try floatModel(of: [statistics] + (judge.map { [$0] } ?? []))
+    let layers = statistics.layers
+    let formats = try chooseFormats(
+      for: statistics.sites.flatMap { layers[$0] ?? [] }, recipe: recipe, overrides: overrides)
+    for (_, format) in formats.sorted(by: { $0.key < $1.key }) {
+      try options.of(format, inputs: 1).check()
+    }
+    let chosen = formats.keys.filter { layer in layerPattern.map { matches($0, layer) } ?? true }
+    guard !chosen.isEmpty else {
+      throw Failure("layers \(layerPattern ?? "*")", "expected to match a layer, matched none")
+    }
+    let tasks = RoundingTasks(
+      statistics: statistics, judge: judge, weights: source.weights, formats: formats,
+      chosen: Set(chosen), objective: objective, input: input, options: options)
+    return (tasks, source)
   }
 
   /// The float model that the statistics were taken of.
@@ -116,6 +126,7 @@ package struct RoundModel {
     for pattern in overrides.skipped { words += ["--skip", pattern] }
     if options.scaleType != .f16 { words += ["--scale-type", options.scaleType.rawValue] }
     if options.isSplit { words.append("--asymmetric") }
+    if options.sharedBit != .nearest { words += ["--shared-bit", options.sharedBit.rawValue] }
     if input.centers { words.append("--center") }
     if let alpha = input.smoothing { words += ["--smooth", "\(alpha)"] }
     if input.hadamard > 1 { words += ["--hadamard", "\(input.hadamard)"] }

@@ -16,6 +16,8 @@ package enum ScaleSearch: String, Sendable, CaseIterable {
   case mse
   /// The same by output error: channels weighted by the diagonal of the objective; `nearest` uses the group's whole block of it.
   case output
+  /// Between that and 1.5 times it, for NVFP4, by squared weight error (Four over Six, arXiv 2512.02010).
+  case fourOverSix = "four-over-six"
 }
 
 /// The order in which error feedback visits the input channels.
@@ -44,10 +46,20 @@ package struct RoundingOptions: Sendable {
   /// Levels below zero have scales of their own (AFPQ, arXiv 2311.01792).
   package var isSplit = false
   package var scaleSearch = ScaleSearch.output
+  /// How formats round whose weights share a bit.
+  package var sharedBit = SharedBit.Mode.nearest
   package var adaRound = AdaRoundOptions()
   package var descent = DescentOptions()
 
   package init(format: NumberFormat) { self.format = format }
+
+  /// The same for a layer of `format` with rows of `inputs` weights, which are one group where weights share a bit.
+  package func of(_ format: NumberFormat, inputs: Int) -> RoundingOptions {
+    var own = self
+    own.format = format
+    if format.sharedBit != nil { own.groupSize = inputs }
+    return own
+  }
 }
 
 package struct AdaRoundOptions: Sendable {

@@ -51,6 +51,8 @@ package struct RoundingTasks {
   let weights: any TensorSource
   /// Every layer that is quantized, also in other shards.
   let formats: [String: NumberFormat]
+  /// Those of them that are rounded here.
+  let chosen: Set<String>
   let objective: ObjectiveOptions
   let input: InputOptions
   /// The format is replaced by each layer's own.
@@ -61,17 +63,28 @@ package struct RoundingTasks {
   ///   - judge: of other prompts, which only judge.
   ///   - weights: the float model's.
   ///   - formats: of every layer that is quantized, also in other shards.
+  ///   - chosen: those of them that are rounded here.
   ///   - objective: how a site's Gram matrix becomes the objective.
   ///   - input: how inputs are prepared.
   ///   - options: how layers are rounded; the format is replaced by each layer's own.
   package init(
     statistics: StatisticsFile, judge: StatisticsFile? = nil, weights: any TensorSource,
-    formats: [String: NumberFormat], objective: ObjectiveOptions = ObjectiveOptions(),
+    formats: [String: NumberFormat], chosen: Set<String>,
+    objective: ObjectiveOptions = ObjectiveOptions(),
     input: InputOptions = InputOptions(), options: RoundingOptions
   ) {
     (self.statistics, self.judge, self.weights) = (statistics, judge, weights)
-    (self.formats, self.objective, self.input) = (formats, objective, input)
-    self.options = options
+    (self.formats, self.chosen, self.options) = (formats, chosen, options)
+    (self.objective, self.input) = (objective, input)
+  }
+
+  /// Calls `body` with each chosen layer, site by site.
+  ///
+  /// - Throws: what `body` throws, and `Failure` naming the tensor or site that does not fit.
+  func forEach(_ body: (RoundingTask) throws -> Void) throws {
+    for site in statistics.sites {
+      for task in try tasks(of: site, chosen: chosen) { try body(task) }
+    }
   }
 
   /// The tasks of the layers in `chosen` that read `site`, in the order of the statistics.
@@ -91,8 +104,7 @@ package struct RoundingTasks {
         try HeldOut(SiteMoments($0.statistics(of: site)), prepared.transform)
       })
     return zip(layers, matrices).filter { chosen.contains($0.0) }.map { layer, weight in
-      var own = options
-      own.format = formats[layer] ?? own.format
+      let own = options.of(formats[layer] ?? options.format, inputs: weight.columns)
       let problem = LayerProblem(
         place: "\(weights.path): \(layer).weight", weight: prepared.transform.weight(weight),
         constant: prepared.constant(weight), objective: shared)

@@ -16,7 +16,8 @@ package final class RoundingTrace {
 
   package typealias Listener = (Point) -> Void
 
-  private var lines = ["unit", "iteration", "soft_loss", "hard_loss", "regulariser", "beta"]
+  private var lines =
+    ["unit", "iteration", "soft_loss", "hard_loss", "regulariser", "beta"]
     .joined(separator: "\t") + "\n"
 
   package init() {}

@@ -33,7 +33,9 @@ package enum RoundingUnit: Equatable {
       return (rank, layer.split(separator: ".").dropFirst().first.flatMap { Int($0) } ?? 0)
     }
     let sorted = layers.map { (layer: $0, place: place($0)) }
-      .sorted { ($0.place.rank, $0.place.block, $0.layer) < ($1.place.rank, $1.place.block, $1.layer) }
+      .sorted {
+        ($0.place.rank, $0.place.block, $0.layer) < ($1.place.rank, $1.place.block, $1.layer)
+      }
     var units: [RoundingUnit] = []
     for (layer, place) in sorted {
       guard before.indices.contains(place.rank), before[place.rank] == "transformer_blocks." else {

@@ -4,10 +4,22 @@ import Kernels
 import Platform
 import Tensors
 
-/// The clips tried for a group, in units of its range: 25 values from 1.1 down to .5.
-private let clips = (0..<25).map { 1.1 - 0.025 * Double($0) }
+extension ScaleSearch {
+  /// The clips tried for a group, in units of its range.
+  fileprivate var clips: [Double] {
+    switch self {
+    case .absmax: [1]
+    case .mse, .output: (0..<25).map { 1.1 - 0.025 * Double($0) }
+    // The largest weight on 6, or on 4, below which e2m1 is denser.
+    case .fourOverSix: [1, 1.5]
+    }
+  }
 
-/// The scales of a layer by `search`; equal errors keep the larger scale.
+  /// What the largest E4M3 scale is before clips: 1.5 times as much must fit as well.
+  fileprivate var topScale: Double { self == .fourOverSix ? 256 : Float8E4M3.largest }
+}
+
+/// The scales of a layer by `search`; of equal errors the first clip's.
 ///
 /// - Parameters:
 ///   - weight: [rows][columns].
@@ -22,25 +34,26 @@ func chooseScales(
   of weight: Matrix, options: RoundingOptions, search: ScaleSearch, method: RoundingMethod,
   objective: SiteObjective, place: String
 ) throws -> GroupScales {
-  var precision = GroupScales.Precision.f16
-  if options.scaleType == .e4m3 {
-    var largest: Float = 0
-    for index in 0..<weight.count { largest = max(largest, abs(weight.pointer[index])) }
-    // NVFP4's rule: the largest group has the largest scale.
-    let global = largest / Float(options.format.maxCode) / Float(Float8E4M3.largest)
-    precision = .e4m3(global: global.isNormal ? global : .leastNormalMagnitude)
+  func absmax(_ precision: GroupScales.Precision) throws -> GroupScales {
+    try GroupScales.absmax(
+      of: weight, format: options.format, groupSize: options.groupSize, precision: precision,
+      isSplit: options.isSplit, place: place)
   }
-  let absmax = try GroupScales.absmax(
-    of: weight, format: options.format, groupSize: options.groupSize, precision: precision,
-    isSplit: options.isSplit, place: place)
+  let start =
+    switch options.scaleType {
+    case .f16: try absmax(.f16)
+    case .e4m3: try absmax(.e4m3(for: absmax(.exact), top: search.topScale))
+    }
+  let trial = GroupTrial(
+    start: start, weight: weight, clips: search.clips, mode: options.sharedBit)
   switch search {
-  case .absmax: return absmax
-  case .mse:
-    return searched(absmax, weight, importance: [Float](repeating: 1, count: weight.columns))
+  case .absmax: return start
+  case .mse, .fourOverSix:
+    return trial.least(importance: [Float](repeating: 1, count: weight.columns))
   case .output where method == .nearest:
-    return searchedByBlock(absmax, weight, hessian: objective.hessian)
+    return trial.least(hessian: objective.hessian)
   case .output:
-    return searched(absmax, weight, importance: importance(objective, groups: absmax))
+    return trial.least(importance: importance(objective, groups: start))
   }
 }
 
@@ -53,130 +66,166 @@ private func importance(_ objective: SiteObjective, groups: GroupScales) -> [Flo
   return importance
 }
 
-/// What is tried for one group, `current` being what is chosen so far: the clips of its range, of either sign where the format has
-/// signed scales, and for one side at a time where the sides have scales of their own; without repetitions that rounding of the scale
-/// brings, and none for a group of zeros.
-private func candidates(
-  _ scales: GroupScales, _ weight: UnsafePointer<Float>, group: Int, side: Int,
-  current: GroupScales.Group
-) -> [GroupScales.Group] {
-  var (low, high) = (Float(0), Float(0))
-  for k in scales.range(group) {
-    low = min(low, weight[k])
-    high = max(high, weight[k])
-  }
-  guard low < 0 || high > 0 else { return [] }
-  var found: [GroupScales.Group] = []
-  for isTurned in scales.format.hasSignedScales ? [false, true] : [false] {
-    for clip in clips {
-      var next = scales.parameters(low: Double(low) * clip, high: Double(high) * clip)
-      if isTurned {
-        next.scale = -next.scale
-        next.negativeScale = -next.negativeScale
+/// Tries clips on every group of a weight and keeps the best.
+private struct GroupTrial {
+  let start: GroupScales
+  /// [rows][columns].
+  let weight: Matrix
+  let clips: [Double]
+  let mode: SharedBit.Mode
+
+  /// What is tried for one group, `current` being what is chosen so far: the clips of its range, of either sign where the format has
+  /// signed scales, and for one side at a time where the sides have scales of their own; without repetitions that rounding of the scale
+  /// brings, and none for a group of zeros.
+  private func candidates(
+    row: Int, group: Int, side: Int, current: GroupScales.Group
+  ) -> [GroupScales.Group] {
+    let w = weight.row(row)
+    var (low, high) = (Float(0), Float(0))
+    for k in start.range(group) {
+      low = min(low, w[k])
+      high = max(high, w[k])
+    }
+    guard low < 0 || high > 0 else { return [] }
+    var found: [GroupScales.Group] = []
+    for isTurned in start.format.hasSignedScales ? [false, true] : [false] {
+      for clip in clips {
+        var next = start.parameters(low: Double(low) * clip, high: Double(high) * clip)
+        if isTurned {
+          next.scale = -next.scale
+          next.negativeScale = -next.negativeScale
+        }
+        if !start.negativeScales.isEmpty {
+          if side == 0 {
+            next.negativeScale = current.negativeScale
+          } else {
+            next.scale = current.scale
+          }
+        }
+        if let last = found.last, last == next { continue }
+        found.append(next)
       }
-      if !scales.negativeScales.isEmpty {
-        if side == 0 {
-          next.negativeScale = current.negativeScale
-        } else {
-          next.scale = current.scale
+    }
+    return found
+  }
+
+  /// Scales that threads choose row by row, once for each side that has scales of its own.
+  private func filled(
+    _ body: (
+      _ rows: Range<Int>, _ side: Int,
+      _ get: (_ row: Int, _ group: Int) -> GroupScales.Group,
+      _ set: (_ row: Int, _ group: Int, GroupScales.Group) -> Void
+    ) -> Void
+  ) -> GroupScales {
+    var result = start
+    var chosen = start.all
+    for side in 0..<(start.negativeScales.isEmpty ? 1 : 2) {
+      chosen.withUnsafeMutableBufferPointer { chosen in
+        nonisolated(unsafe) let chosen = chosen
+        Parallel.chunks(of: start.rows, size: 16) { range in
+          body(
+            range, side, { chosen[$0 * start.groups + $1] },
+            { chosen[$0 * start.groups + $1] = $2 })
         }
       }
-      if let last = found.last, last == next { continue }
-      found.append(next)
     }
+    result.all = chosen
+    return result
   }
-  return found
-}
 
-/// Scales that threads choose row by row, once for each side that has scales of its own.
-private func filled(
-  _ start: GroupScales, _ rows: Int,
-  _ body: (
-    _ rows: Range<Int>, _ side: Int,
-    _ get: (_ row: Int, _ group: Int) -> GroupScales.Group,
-    _ set: (_ row: Int, _ group: Int, GroupScales.Group) -> Void
-  ) -> Void
-) -> GroupScales {
-  var result = start
-  var chosen = start.all
-  for side in 0..<(start.negativeScales.isEmpty ? 1 : 2) {
-    chosen.withUnsafeMutableBufferPointer { chosen in
-      nonisolated(unsafe) let chosen = chosen
-      Parallel.chunks(of: start.rows, size: rows) { range in
-        body(
-          range, side, { chosen[$0 * start.groups + $1] },
-          { chosen[$0 * start.groups + $1] = $2 })
+  /// Writes V - W of one group's `columns`, rounded to nearest with `candidate`.
+  private func residual(
+    _ candidate: GroupScales.Group, row: Int, columns: Range<Int>,
+    to residual: UnsafeMutablePointer<Float>
+  ) {
+    let w = weight.row(row) + columns.lowerBound
+    guard let shared = start.format.sharedBit else {
+      return fpq_grid_residual(columns.count, start.grid(candidate), w, residual)
+    }
+    let tables = shared.tables(mode)
+    let other = Matrix(rows: 1, columns: columns.count)
+    fpq_grid_residual(columns.count, start.grid(candidate, tables[0]), w, residual)
+    fpq_grid_residual(columns.count, start.grid(candidate, tables[1]), w, other.pointer)
+    for first in stride(from: 0, to: columns.count, by: shared.length) {
+      let run = first..<min(first + shared.length, columns.count)
+      func square(_ e: UnsafePointer<Float>) -> Float { run.reduce(0) { $0 + e[$1] * e[$1] } }
+      if square(other.pointer) < square(residual) {
+        for k in run { residual[k] = other.pointer[k] }
       }
     }
   }
-  result.all = chosen
-  return result
-}
 
-/// Minimises sum importance_j e_j^2 in each group.
-private func searched(
-  _ start: GroupScales, _ weight: Matrix, importance: [Float]
-) -> GroupScales {
-  filled(start, 16) { range, side, get, set in
-    importance.withUnsafeBufferPointer { importance in
-      for row in range {
-        for group in 0..<start.groups {
-          let columns = start.range(group)
-          var best = Float.infinity
-          for candidate in candidates(
-            start, weight.row(row), group: group, side: side, current: get(row, group))
-          {
-            let error = fpq_grid_error(
-              columns.count, start.grid(candidate),
-              weight.row(row) + columns.lowerBound, importance.baseAddress! + columns.lowerBound)
-            if error < best {
-              best = error
-              set(row, group, candidate)
+  /// Minimises sum importance_j e_j^2 in each group.
+  func least(importance: [Float]) -> GroupScales {
+    filled { range, side, get, set in
+      importance.withUnsafeBufferPointer { importance in
+        for row in range {
+          for group in 0..<start.groups {
+            let columns = start.range(group)
+            var best = Float.infinity
+            for candidate in candidates(
+              row: row, group: group, side: side, current: get(row, group))
+            {
+              let error = error(
+                candidate, row: row, columns: columns,
+                importance.baseAddress! + columns.lowerBound)
+              if error < best {
+                best = error
+                set(row, group, candidate)
+              }
             }
           }
         }
       }
     }
   }
-}
 
-/// Minimises e' H_gg e in each group, H_gg the group's block of the objective.
-private func searchedByBlock(
-  _ start: GroupScales, _ weight: Matrix, hessian: Matrix
-) -> GroupScales {
-  filled(start, 16) { range, side, get, set in
-    for group in 0..<start.groups {
-      let columns = start.range(group)
-      let tried = range.map {
-        candidates(
-          start, weight.row($0), group: group, side: side, current: get($0, group))
-      }
-      let total = tried.reduce(0) { $0 + $1.count }
-      let residual = Matrix(rows: total, columns: columns.count)
-      let gradient = Matrix(rows: total, columns: columns.count)
-      var count = 0
-      for (row, candidates) in zip(range, tried) {
-        for candidate in candidates {
-          fpq_grid_residual(
-            columns.count, start.grid(candidate), weight.row(row) + columns.lowerBound,
-            residual.row(count))
-          count += 1
+  private func error(
+    _ candidate: GroupScales.Group, row: Int, columns: Range<Int>,
+    _ importance: UnsafePointer<Float>
+  ) -> Float {
+    guard start.format.sharedBit != nil else {
+      return fpq_grid_error(
+        columns.count, start.grid(candidate), weight.row(row) + columns.lowerBound, importance)
+    }
+    let e = Matrix(rows: 1, columns: columns.count)
+    residual(candidate, row: row, columns: columns, to: e.pointer)
+    return (0..<columns.count).reduce(0) { $0 + importance[$1] * (e.pointer[$1] * e.pointer[$1]) }
+  }
+
+  /// Minimises e' H_gg e in each group, H_gg the group's block of the objective.
+  func least(hessian: Matrix) -> GroupScales {
+    filled { range, side, get, set in
+      for group in 0..<start.groups {
+        let columns = start.range(group)
+        let tried = range.map {
+          candidates(row: $0, group: group, side: side, current: get($0, group))
         }
-      }
-      multiply(
-        rows: count, columns: columns.count, depth: columns.count, residual.pointer,
-        residual.columns, hessian.row(columns.lowerBound) + columns.lowerBound, hessian.columns,
-        add: false, gradient.pointer, gradient.columns)
-      count = 0
-      for (row, candidates) in zip(range, tried) {
-        var best = Double.infinity
-        for candidate in candidates {
-          let error = dot(columns.count, residual.row(count), gradient.row(count))
-          if error < best {
-            best = error
-            set(row, group, candidate)
+        let total = tried.reduce(0) { $0 + $1.count }
+        let residual = Matrix(rows: total, columns: columns.count)
+        let gradient = Matrix(rows: total, columns: columns.count)
+        var count = 0
+        for (row, candidates) in zip(range, tried) {
+          for candidate in candidates {
+            self.residual(candidate, row: row, columns: columns, to: residual.row(count))
+            count += 1
           }
-          count += 1
+        }
+        multiply(
+          rows: count, columns: columns.count, depth: columns.count, residual.pointer,
+          residual.columns, hessian.row(columns.lowerBound) + columns.lowerBound, hessian.columns,
+          add: false, gradient.pointer, gradient.columns)
+        count = 0
+        for (row, candidates) in zip(range, tried) {
+          var best = Double.infinity
+          for candidate in candidates {
+            let error = dot(columns.count, residual.row(count), gradient.row(count))
+            if error < best {
+              best = error
+              set(row, group, candidate)
+            }
+            count += 1
+          }
         }
       }
     }

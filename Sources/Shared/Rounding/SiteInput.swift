@@ -9,7 +9,7 @@ package struct InputOptions: Sendable {
   package var centers = false
   /// The exponent alpha of SmoothQuant's balance s = spread(x)^alpha / rms(w)^(1 - alpha); nil: none.
   package var smoothing: Double?
-  /// Channels of a block of the Hadamard transform; 1: none.
+  /// Channels of a block of the Hadamard transform, at most; 1: none.
   package var hadamard = 1
 
   package init() {}
@@ -28,17 +28,14 @@ struct SiteInput {
   ///   - moments: of the site.
   ///   - weights: of all layers that read it, each [outputs][inputs].
   ///   - options: what to do.
-  /// - Throws: `Failure` naming the site for blocks that do not divide its channels.
+  /// - Throws: `Failure` naming the site for a mean that F16 does not hold.
   init(_ moments: SiteMoments, weights: [Matrix], options: InputOptions) throws {
     let channels = moments.sum.count
-    guard channels % options.hadamard == 0 else {
-      throw Failure(
-        moments.site,
-        "expected channels in blocks of \(options.hadamard) for --hadamard, found \(channels)")
-    }
+    // The largest block of a power of two that divides the channels.
+    let hadamard = min(options.hadamard, channels & -channels)
     // Centre and balance are kept in F16: what runs must be what was rounded for.
     isNonnegative =
-      options.centers && options.hadamard == 1 && moments.site.hasSuffix(".ff.net.2")
+      options.centers && hadamard == 1 && moments.site.hasSuffix(".ff.net.2")
     var center: [Float]?
     if options.centers {
       center =
@@ -52,7 +49,7 @@ struct SiteInput {
     let smooth = options.smoothing.map {
       SiteInput.balance(moments.spread(about: center), weights, alpha: $0)
     }
-    transform = InputTransform(center: center, smooth: smooth, hadamard: options.hadamard)
+    transform = InputTransform(center: center, smooth: smooth, hadamard: hadamard)
   }
 
   /// spread^alpha / rms^(1 - alpha) of each channel, about 1 on average; 1 for channels without either.
