@@ -13,8 +13,8 @@ package struct PackModel {
   package var output = "-"
   /// The model folder, instead of where the statistics were taken.
   package var model: String?
-  /// The activation format that the packed model asks for.
-  package var activations = "e2m3:token-group"
+  /// The activation format that the packed model asks for, `e2m3:token-group` unless given; not for layers that have their own.
+  package var activations: String?
   /// Link the other parts of a folder instead of copying them.
   package var links = false
   package var verifies = false
@@ -22,9 +22,10 @@ package struct PackModel {
   package init() {}
 
   package func run() throws {
-    _ = try ActivationFormat.parse(activations)
+    _ = try activations.map { try ActivationFormat.parse($0) }
     let shards = try inputs.map { try CodesFile($0) }
     let codes = try MergedCodes(shards)
+    let shared = try sharedActivations(codes)
     let source = try TransformerSource(
       model ?? codes.metadata.model(in: codes.path, option: "--model"))
     let sha256 = try SHA256.hex(of: source.weights)
@@ -34,10 +35,10 @@ package struct PackModel {
     let packed = try PackedTensors(codes: codes, weights: source.weights)
     let metadata = StreamMetadata(
       kind: .packed, model: codes.metadata.model, modelSHA256: sha256,
-      history: codes.metadata.history + ["fpq-pack --activations \(activations)"],
-      settings: [
-        "layers": codes.layers.json, "activations": activations, "config": source.config.text,
-      ])
+      history: codes.metadata.history
+        + ["fpq-pack" + (shared.map { " --activations \($0)" } ?? "")],
+      settings: ["layers": codes.layers.json, "config": source.config.text]
+        .merging(shared.map { ["activations": $0] } ?? [:]) { own, _ in own })
     if output == "-" || output.hasSuffix(".safetensors") {
       try write(packed, metadata, to: output)
     } else {
@@ -54,6 +55,22 @@ package struct PackModel {
       try packed.verify(SafetensorsFile(path))
       Console.say("\(path): verified \(codes.layers.entries.count) layers")
     }
+  }
+
+  /// The activation format of layers that have none of their own; nil when all have.
+  ///
+  /// - Throws: `Failure` when the user asks for one and no layer would take it.
+  private func sharedActivations(_ codes: MergedCodes) throws -> String? {
+    let own = Set(codes.layers.entries.values.map(\.activations))
+    guard !own.contains(nil) else { return activations ?? "e2m3:token-group" }
+    guard activations == nil else {
+      let formats = own.compactMap(\.self).sorted().joined(separator: ", ")
+      throw Failure(
+        codes.path,
+        "expected no --activations for layers with formats of their own (\(formats)); dit-run --activations overrides them"
+      )
+    }
+    return nil
   }
 
   private func write(_ packed: PackedTensors, _ metadata: StreamMetadata, to path: String) throws {

@@ -7,11 +7,11 @@ import Tensors
 ///
 /// For each quantized layer `L` the codes `L.weight` (4 bits: U8 [N][ceil(K/2)], low nibble = even k), what `LayerTensors` lists, with
 /// zero points two a byte as the codes, and `L.bias` F32; everything else as in the float model, in 16 bits. Formats by layer under
-/// `fpq.layers`, the activation format under `fpq.activations`.
+/// `fpq.layers`, the activation format of layers that have none of their own under `fpq.activations`.
 package struct PackedLayout: Sendable {
   package let metadata: StreamMetadata
   package let layers: LayerFormats
-  /// The activation format the model was made for; nil: inputs stay in f32.
+  /// The activation format of layers that have none of their own; nil: inputs stay in f32.
   package let activations: ActivationFormat?
 
   /// Reads the metadata of `source`.
@@ -21,7 +21,9 @@ package struct PackedLayout: Sendable {
     metadata = try StreamMetadata(of: source, expected: .packed)
     layers = try LayerFormats(
       json: metadata.setting("layers", in: source.path), place: source.path)
-    activations = try ActivationFormat.parse(metadata.setting("activations", in: source.path))
+    let haveOwn = layers.entries.values.allSatisfy { $0.activations != nil }
+    activations =
+      haveOwn ? nil : try ActivationFormat.parse(metadata.setting("activations", in: source.path))
   }
 
   /// The linear layer `name`, packed when the metadata lists it, float otherwise.
@@ -72,11 +74,14 @@ package enum ActivationOverride: Sendable {
   /// The given one; nil keeps inputs in f32 (W4A16).
   case use(ActivationFormat?)
 
-  /// The activation format that most of `packed` runs with.
-  package func format(of packed: PackedLayout) -> ActivationFormat? {
-    switch self {
-    case .asPacked: packed.activations
-    case .use(let format): format
-    }
+  /// The activation formats that the layers of `packed` run with, as `e2m3:token-group` or `e3m4:static+e4m3:static`; `A16` for f32.
+  package func summary(of packed: PackedLayout) -> String {
+    let others = packed.activations?.description ?? "A16"
+    let names: Set<String> =
+      switch self {
+      case .use(let format): [format?.description ?? "A16"]
+      case .asPacked: Set(packed.layers.entries.values.map { $0.activations ?? others })
+      }
+    return names.sorted().joined(separator: "+")
   }
 }

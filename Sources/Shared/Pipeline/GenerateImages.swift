@@ -112,7 +112,7 @@ package struct GenerateImages {
     text += ", CFG scale: \(sampling.guidanceScale), Seed: \(picture.seed)"
     text += ", Size: \(size.width)x\(size.height), Model: \(name)"
     if let packed = source.packed {
-      text += ", FPQ: W4 \(activations.format(of: packed)?.description ?? "A16")"
+      text += ", FPQ: W4 \(activations.summary(of: packed))"
     } else if case .use(let format?) = activations {
       text += ", FPQ: W16 \(format)"
     }

@@ -11,14 +11,19 @@ package enum Recipe: String, CaseIterable, Sendable {
   case fp4ditAlpha = "fp4dit-alpha"
   /// FP4DiT section 5, PixArt-Sigma: every layer, E3M0 before the GELU, E1M2 elsewhere.
   case fp4ditSigma = "fp4dit-sigma"
+  /// Chen et al. (arXiv 2408.06995): the layers of `balanced`, each with the format, the one scale of its weight and the static
+  /// format of its input that `GreedySearch` finds.
+  case fpqGreedy = "fpq-greedy"
 
-  /// The format name for `layer`; nil keeps it at 16 bits.
-  func formatName(for layer: String) -> String? {
+  /// The names of the formats that `layer` may get, of which the search of scales takes the best; none keeps it at 16 bits.
+  func formatNames(for layer: String) -> [String] {
     let isBeforeGELU = layer.hasSuffix(".ff.net.0.proj")
+    let isOfBlock = layer.hasPrefix("transformer_blocks.")
     return switch self {
-    case .balanced: layer.hasPrefix("transformer_blocks.") ? "e2m1" : nil
-    case .fp4ditAlpha: isBeforeGELU ? "e3m0" : "e2m1"
-    case .fp4ditSigma: isBeforeGELU ? "e3m0" : "e1m2"
+    case .balanced: isOfBlock ? ["e2m1"] : []
+    case .fp4ditAlpha: isBeforeGELU ? ["e3m0"] : ["e2m1"]
+    case .fp4ditSigma: isBeforeGELU ? ["e3m0"] : ["e1m2"]
+    case .fpqGreedy: isOfBlock ? GreedySearch.weightFormats : []
     }
   }
 }
@@ -33,26 +38,28 @@ package struct LayerOverrides: Sendable {
   package init() {}
 }
 
-/// Decides the format of each of `layers`; layers that stay at 16 bits are left out.
+/// Decides the formats that each of `layers` may get, at least one; layers that stay at 16 bits are left out.
 ///
 /// - Throws: `Failure` for a format name that is none, and for a pattern that matches no layer.
 func chooseFormats(
   for layers: [String], recipe: Recipe, overrides: LayerOverrides
-) throws -> [String: NumberFormat] {
+) throws -> [String: [NumberFormat]] {
   for pattern in overrides.formats.map(\.pattern) + overrides.skipped
   where !layers.contains(where: { matches(pattern, $0) }) {
     throw Failure("pattern \(pattern)", "expected to match a layer, matched none")
   }
-  var formats: [String: NumberFormat] = [:]
+  var formats: [String: [NumberFormat]] = [:]
   for layer in layers {
     if overrides.skipped.contains(where: { matches($0, layer) }) { continue }
     let named = overrides.formats.last { matches($0.pattern, layer) }?.format
-    guard let name = named ?? recipe.formatName(for: layer) else { continue }
-    let format = try NumberFormat(name)
-    guard format.bits == 4 else {
-      throw Failure("format \(name)", "expected a 4-bit format for weights")
+    let found = try (named.map { [$0] } ?? recipe.formatNames(for: layer)).map { name in
+      let format = try NumberFormat(name)
+      guard format.bits == 4 else {
+        throw Failure("format \(name)", "expected a 4-bit format for weights")
+      }
+      return format
     }
-    formats[layer] = format
+    if !found.isEmpty { formats[layer] = found }
   }
   return formats
 }

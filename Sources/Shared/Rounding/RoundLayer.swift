@@ -26,21 +26,35 @@ package struct LayerProblem {
 
 /// A layer's codes, what to add to its bias, and what that costs.
 package struct RoundedLayer: Sendable {
+  /// V.
   package let quantized: QuantizedMatrix
-  /// [outputs], to be added to the bias: W c, and (W' - V) times the mean of x' with bias correction.
+  /// What runs in 16 bits beside V.
+  package let branch: LowRankBranch?
+  /// [outputs], to be added to the bias: W c, and with bias correction (W' - V), the branch counted, times the mean of x'.
   package let biasCorrection: [Float]
   package let report: RoundingReport
+
+  /// V and the branch together in f32, [outputs][inputs]: what stands for W'.
+  package func values() -> Matrix {
+    let values = quantized.dequantized()
+    if let low = branch?.weight() {
+      for i in 0..<values.count { values.pointer[i] += low.pointer[i] }
+    }
+    return values
+  }
 }
 
 /// What rounding cost a layer, on the statistics it was rounded for.
 ///
-/// Errors are tr((V - W) C (V - W)') / tr(W G W') with C centred when the bias is corrected, not damped.
+/// Errors are tr((V - W) C (V - W)') / tr(W G W') with V the codes and the branch, C centred when the bias is corrected, not damped.
 package struct RoundingReport: Sendable {
   package let method: RoundingMethod
   /// Of nearest rounding with absmax scales.
   package let errorBefore: Double
   package let errorAfter: Double
-  /// Codes that are not the nearest for their group's scale.
+  /// Share of weights whose code stands for 0.
+  package let sparsity: Double
+  /// Codes that are not the nearest, for their group's scale, to what the branch leaves.
   package let changedCodes: Int
   /// The damped objective after each stage of a descent (nearest, gptq, each round, the best rows); else the final one.
   package let losses: [Double]
@@ -57,7 +71,7 @@ package struct RoundingReport: Sendable {
 ///
 /// The same problem and options give the same bytes for any number of threads.
 ///
-/// - Throws: `Failure` when a weight is not finite, the weight does not fit the statistics, or an option is out of range.
+/// - Throws: `Failure` when a weight is not finite, the weight does not fit the statistics or the rank, or an option is out of range.
 package func round(_ problem: LayerProblem, options: RoundingOptions) throws -> RoundedLayer {
   let start = Date()
   let (weight, objective) = (problem.weight, problem.objective)
@@ -67,50 +81,31 @@ package func round(_ problem: LayerProblem, options: RoundingOptions) throws -> 
       problem.place,
       "expected \(objective.inputs) inputs as \(objective.site) has, found \(weight.columns)")
   }
-  func scales(_ search: ScaleSearch, for method: RoundingMethod) throws -> GroupScales {
-    try chooseScales(
-      of: weight, options: options, search: search, method: method, objective: objective,
-      place: problem.place)
+  let highest = min(weight.rows, weight.columns)
+  guard options.rank <= highest else {
+    throw Failure(
+      problem.place, "expected a rank of at most \(highest) for --rank, found \(options.rank)")
   }
-  let baseline = Levels.nearest(weight, scales: try scales(.absmax, for: .nearest))
-  let chosen = try scales(options.scaleSearch, for: options.method)
-  var losses: [Double] = []
-  var factor: FeedbackFactor?
-  let levels: Levels
-  switch options.method {
-  case .nearest: levels = Levels.nearest(weight, scales: chosen)
-  case .gptq:
-    let made = objective.feedbackFactor()
-    factor = made
-    levels = errorFeedback(weight, scales: chosen, factor: made)
-  case .adaround:
-    levels = AdaRound(weight: weight, objective: objective, options: options.adaRound)
-      .run(scales: chosen)
-  case .descent:
-    let made = objective.feedbackFactor()
-    factor = made
-    let nearest = Levels.nearest(weight, scales: try scales(options.scaleSearch, for: .nearest))
-    (levels, losses) = Descent(weight: weight, objective: objective, options: options.descent)
-      .run(from: [nearest, errorFeedback(weight, scales: chosen, factor: made)])
-  }
-  let residual = levels.residual(from: weight)
-  let damped = objective.losses(of: residual).reduce(0, +)
-  if losses.isEmpty { losses = [damped] }
+  let baseline = Levels.nearest(
+    weight,
+    scales: try chooseScales(
+      of: weight, options: options, search: .absmax, method: .nearest, objective: objective,
+      place: problem.place))
+  let choice = try LevelChoice.alternating(problem, options)
+  let (levels, residual, branch) = (choice.levels, choice.residual, choice.branch)
   let power = objective.outputPower(of: weight, constant: problem.constant)
   func relative(_ error: Double) -> Double { power > 0 ? error / power : 0 }
   let report = RoundingReport(
     method: options.method,
     errorBefore: relative(objective.outputError(of: baseline.residual(from: weight))),
-    errorAfter: relative(objective.outputError(of: residual, damped: damped)),
-    changedCodes: levels.differences(
-      from: Levels.nearest(weight, scales: levels.scales)),
-    losses: losses, isSinglePrecision: factor?.isSinglePrecision,
-    seconds: Date().timeIntervalSince(start))
+    errorAfter: relative(objective.outputError(of: residual, damped: choice.loss)),
+    sparsity: levels.sparsity, changedCodes: choice.changedCodes, losses: choice.losses,
+    isSinglePrecision: choice.isSinglePrecision, seconds: Date().timeIntervalSince(start))
   let shift =
     objective.options.biasCorrection
     ? objective.products(residual, objective.mean) : Array(repeating: 0, count: weight.rows)
   return RoundedLayer(
-    quantized: QuantizedMatrix(codes: levels.codes(), scales: levels.scales),
+    quantized: QuantizedMatrix(codes: levels.codes(), scales: levels.scales), branch: branch,
     biasCorrection: zip(problem.constant, shift).map { Float($0 - $1) }, report: report)
 }
 
@@ -127,6 +122,7 @@ extension RoundingOptions {
     guard !(isSplit && (format.isAsymmetric || format.hasSignedScales)) else {
       throw Failure("format \(format): expected a symmetric format for two scales a group")
     }
+    if !tensorFormats.isEmpty { try checkTensorScales() }
     guard adaRound.iterations >= 1 else {
       throw Failure("iterations: expected at least 1, found \(adaRound.iterations)")
     }
@@ -138,6 +134,19 @@ extension RoundingOptions {
     }
     guard descent.rounds >= 0, descent.sweeps >= 0 else {
       throw Failure("descent: expected at least 0 rounds and sweeps")
+    }
+  }
+  /// Refuses what would not leave one scale to a weight.
+  private func checkTensorScales() throws {
+    for format in tensorFormats where format.isAsymmetric || format.hasSignedScales {
+      throw Failure("format \(format): expected a symmetric format for one scale a weight")
+    }
+    guard [.nearest, .adaround].contains(method) else {
+      throw Failure(
+        "method \(method.rawValue): expected nearest or adaround for one scale a weight")
+    }
+    guard !isSplit, scaleType == .f16 else {
+      throw Failure("scales: expected one of F16 for one scale a weight")
     }
   }
 }

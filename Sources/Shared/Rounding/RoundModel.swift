@@ -19,8 +19,10 @@ package struct RoundModel {
   package var overrides = LayerOverrides()
   package var objective = ObjectiveOptions()
   package var input = InputOptions()
-  /// The format is replaced by each layer's own.
+  /// The format, and what the recipe sets, is replaced by each layer's own.
   package var options: RoundingOptions
+  /// Bits of the static formats of inputs, 8 or 6, with the recipe `fpq-greedy`.
+  package var activationBits = 8
   /// The shard: layers that match this pattern.
   package var layerPattern: String?
   package var reportPath: String?
@@ -55,24 +57,28 @@ package struct RoundModel {
       let matrices = try layers.map { try weight($0, from: weights) }
       let prepared = try SiteInput(moments, weights: matrices, options: input)
       let shared = try moments.objective(objective, prepared.transform)
+      let activation =
+        recipe == .fpqGreedy ? try staticActivation(of: site, moments, statistics) : nil
+      let siteTensors =
+        prepared.tensors(site: site) + (activation.map { [$0.tensor(site: site)] } ?? [])
       let judging = try judge.map {
         try HeldOut(SiteMoments($0.statistics(of: site)), prepared.transform)
       }
       for (layer, weight) in zip(layers, matrices) where chosen.contains(layer) {
-        var own = options
-        own.format = formats[layer] ?? own.format
+        let own = layerOptions(formats[layer] ?? [], inputs: weight.columns)
         let problem = LayerProblem(
           place: "\(weights.path): \(layer).weight", weight: prepared.transform.weight(weight),
           constant: prepared.constant(weight), objective: shared)
         let rounded = try round(problem, options: own)
-        let entry = entry(own, site: site, prepared)
-        coded[layer] = CodedLayer(
-          rounded: rounded, entry: entry, siteTensors: prepared.tensors(site: site))
+        var entry = entry(own, rounded, prepared)
+        entry.site = siteTensors.isEmpty ? nil : site
+        entry.activations = activation?.format.description
+        coded[layer] = CodedLayer(rounded: rounded, entry: entry, siteTensors: siteTensors)
         report.append(
           LayerReport(
             layer: layer, rounded: rounded, outputs: weight.rows, inputs: weight.columns,
             tokens: moments.tokens,
-            heldOut: judging?.relativeError(of: rounded, for: problem)))
+            heldOut: judging?.relativeError(of: rounded, for: problem), activation: activation))
         progress.advance()
       }
     }
@@ -97,14 +103,40 @@ package struct RoundModel {
     return Matrix(rows: rows, columns: tensor.count / rows, values: try tensor.floats())
   }
 
-  /// How a layer of `site` is stored.
+  /// How a layer of `inputs` channels is rounded that may get `formats`.
+  private func layerOptions(_ formats: [NumberFormat], inputs: Int) -> RoundingOptions {
+    var own = options
+    own.format = formats.first ?? own.format
+    if recipe == .fpqGreedy {
+      own.tensorFormats = formats
+      own.groupSize = inputs
+    }
+    return own
+  }
+
+  /// The static format of the inputs of `site`.
+  private func staticActivation(
+    of site: String, _ moments: SiteMoments, _ statistics: StatisticsFile
+  ) throws -> StaticActivation {
+    guard let histogram = moments.histogram else {
+      throw Failure(
+        statistics.path,
+        "expected \(site).histogram for --recipe fpq-greedy, found none; take the statistics anew")
+    }
+    return try StaticActivation(
+      histogram, absmax: moments.absmax.max() ?? 0, bits: activationBits,
+      place: "\(statistics.path): \(site)")
+  }
+
+  /// How a layer is stored.
   private func entry(
-    _ options: RoundingOptions, site: String, _ prepared: SiteInput
+    _ options: RoundingOptions, _ rounded: RoundedLayer, _ prepared: SiteInput
   ) -> LayerFormats.Entry {
-    var entry = LayerFormats.Entry(format: options.format, groupSize: options.groupSize)
+    var entry = LayerFormats.Entry(
+      format: rounded.quantized.format, groupSize: options.groupSize)
     entry.scaleType = options.scaleType
     entry.isSplit = options.isSplit
-    entry.site = prepared.tensors(site: site).isEmpty ? nil : site
+    entry.rank = rounded.branch?.rank ?? 0
     entry.hadamard = prepared.transform.hadamard
     entry.isNonnegative = prepared.isNonnegative
     return entry
@@ -124,15 +156,20 @@ package struct RoundModel {
 
   /// The canonical command line: what decides the codes, without files, threads and shards.
   private var command: String {
-    var words = [
-      "fpq-round", "--method", options.method.rawValue, "--recipe", recipe.rawValue,
-      "--group-size", "\(options.groupSize)", "--scale", options.scaleSearch.rawValue,
-      "--damping", "\(objective.damping)",
-    ]
+    var words = ["fpq-round", "--method", options.method.rawValue, "--recipe", recipe.rawValue]
+    if recipe == .fpqGreedy {
+      words += ["--activation-bits", "\(activationBits)"]
+    } else {
+      words += ["--group-size", "\(options.groupSize)", "--scale", options.scaleSearch.rawValue]
+    }
+    words += ["--damping", "\(objective.damping)"]
     for (pattern, format) in overrides.formats { words += ["--format", "\(pattern)=\(format)"] }
     for pattern in overrides.skipped { words += ["--skip", pattern] }
     if options.scaleType != .f16 { words += ["--scale-type", options.scaleType.rawValue] }
     if options.isSplit { words.append("--asymmetric") }
+    if options.rank > 0 {
+      words += ["--rank", "\(options.rank)", "--rank-metric", options.rankMetric.rawValue]
+    }
     if input.centers { words.append("--center") }
     if let alpha = input.smoothing { words += ["--smooth", "\(alpha)"] }
     if input.hadamard > 1 { words += ["--hadamard", "\(input.hadamard)"] }

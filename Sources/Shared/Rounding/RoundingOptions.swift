@@ -44,6 +44,13 @@ package struct RoundingOptions: Sendable {
   /// Levels below zero have scales of their own (AFPQ, arXiv 2311.01792).
   package var isSplit = false
   package var scaleSearch = ScaleSearch.output
+  /// Of these formats the best, with one scale for the whole weight (`GreedySearch`), instead of `format` with scales of groups; empty: no.
+  package var tensorFormats: [NumberFormat] = []
+  /// Of the 16-bit branch beside the codes; 0: none.
+  package var rank = 0
+  package var rankMetric = RankMetric.output
+  /// Times the branch is fitted and the codes are chosen.
+  package var branchRounds = 1
   package var adaRound = AdaRoundOptions()
   package var descent = DescentOptions()
 
