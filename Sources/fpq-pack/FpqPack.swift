@@ -29,8 +29,11 @@ struct FpqPack: Tool {
   @Option(name: [.short, .long], help: "Model folder (default: the one of the statistics).")
   var model: String?
 
-  @Option(help: "Activation format the model runs with: e2m3, e3m4:token, int8, none (W4A16).")
-  var activations = "e2m3:token-group"
+  @Option(
+    help: ArgumentHelp(
+      "Activation format the model runs with: e2m3 (default), e3m4:token, int8, none (W4A16).",
+      discussion: "Codes of fpq-round --recipe fpq-greedy bring their own."))
+  var activations: String?
 
   @Option(
     help: """

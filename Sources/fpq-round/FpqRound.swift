@@ -10,6 +10,7 @@ extension RoundingMethod: ExpressibleByArgument {}
 extension ScaleSearch: ExpressibleByArgument {}
 extension LayerFormats.ScaleType: ExpressibleByArgument {}
 extension SharedBit.Mode: ExpressibleByArgument {}
+extension RankMetric: ExpressibleByArgument {}
 extension ReconstructionOptions.Inputs: ExpressibleByArgument {}
 
 /// What is rounded together, `--objective`.
@@ -27,8 +28,8 @@ struct FpqRound: Tool {
       own sampler makes again from the prompts of the statistics.
 
         fpq-round -i stats.safetensors -o codes.safetensors --report layers.tsv
-        fpq-round -i stats.safetensors --method adaround --format '*.ff.net.0.proj=e3m0' -o codes.safetensors
-        fpq-round -i stats.safetensors --method adaround --objective block --trace loss.tsv -o codes.safetensors
+        fpq-round -i stats.safetensors --recipe fp4dit-alpha --method adaround --objective block -o codes.safetensors
+        fpq-round -i stats.safetensors --format '*.attn1.*=int4' --method gptq -o codes.safetensors
       """)
 
   @Option(name: [.short, .long], help: "Statistics from fpq-stats; - is stdin.")
@@ -41,12 +42,16 @@ struct FpqRound: Tool {
     name: [.customShort("m"), .long], help: "Model folder (default: the one of the statistics).")
   var model: String?
 
-  @Option(help: "nearest, gptq, adaround or descent.")
-  var method = RoundingMethod.descent
+  @Option(
+    help: """
+      balanced (the blocks in lloyd4, the best picture), fp4dit-alpha or fp4dit-sigma (every layer, as in the \
+      paper), or fpq-greedy (format and clip of whole weights and inputs by their own errors).
+      """)
+  var recipe = Recipe.balanced
 
   @Option(
-    help: "balanced (blocks only), fp4dit-alpha or fp4dit-sigma (every layer, as in the paper).")
-  var recipe = Recipe.balanced
+    help: "nearest, gptq, adaround or descent (default: descent; adaround with fpq-greedy).")
+  var method: RoundingMethod?
 
   @Option(
     help: """
@@ -62,11 +67,23 @@ struct FpqRound: Tool {
   var layers: String?
 
   @Option(
-    help: "Weights that share a scale, along the input (default: 128; fp5.33 and fp4.25: the row).")
+    help: """
+      Weights that share a scale, along the input (default: 128; balanced 64; fp5.33 and fp4.25 the row; \
+      fpq-greedy the whole weight).
+      """)
   var groupSize: Int?
 
-  @Option(help: "Type of a group's scale: f16, or e4m3 beside one F32 for the weight.")
-  var scaleType = LayerFormats.ScaleType.f16
+  @Option(
+    help:
+      "Type of a scale: f16, or e4m3 beside one F32 for the weight (default: f16; balanced e4m3).")
+  var scaleType: LayerFormats.ScaleType?
+
+  @Option(
+    help: """
+      How scales are found: absmax, mse (by weight error), output (by output error; default), four-over-six (e2m1 \
+      with --scale-type e4m3).
+      """)
+  var scale: ScaleSearch?
 
   @Flag(help: "A scale for the positive and one for the negative weights of a group (AFPQ).")
   var asymmetric = false
@@ -75,21 +92,29 @@ struct FpqRound: Tool {
     help: "How fp5.33 and fp4.25 round: to the nearest code with the shared bit, or overwrite it.")
   var sharedBit = SharedBit.Mode.nearest
 
-  @Flag(help: "Subtract each input channel's mean before quantizing.")
-  var center = false
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Subtract each input channel's mean before quantizing (default: only balanced).")
+  var center: Bool?
 
   @Option(help: "Balance inputs and weights by SmoothQuant's exponent, 0 to 1.")
   var smooth: Double?
 
-  @Option(help: "Rotate blocks of up to so many input channels by a Hadamard transform; 1: none.")
-  var hadamard = 1
-
   @Option(
     help: """
-      How scales are found: absmax, mse (by weight error), output (by output error), four-over-six (e2m1 with \
-      --scale-type e4m3).
+      Rotate blocks of up to so many input channels by a Hadamard transform; 1: none (default: 1; balanced 128).
       """)
-  var scale = ScaleSearch.output
+  var hadamard: Int?
+
+  @Option(help: "Rank of a 16-bit branch beside the codes, as SVDQuant has it; 0: none.")
+  var rank = 0
+
+  @Option(
+    help: "What the branch is nearest in: output (of the layer), or weight, which is SVDQuant's.")
+  var rankMetric: RankMetric?
+
+  @Option(help: "Bits of fpq-greedy's static activations: 8 or 6 (default: 8).")
+  var activationBits: Int?
 
   @Option(help: "Added to the Gram matrix's diagonal, in units of its mean.")
   var damping = 0.01
@@ -148,74 +173,53 @@ struct FpqRound: Tool {
 
   @OptionGroup(title: "Running") var running: RunArguments
 
-  func validate() throws {
-    guard format.allSatisfy({ $0.split(separator: "=").count == 2 }) else {
-      throw ValidationError("--format wants PATTERN=FORMAT")
+  func run() throws {
+    running.apply()
+    var stage = try stage()
+    stage.statistics = input
+    stage.output = output
+    stage.model = model
+    stage.heldOut = heldOut
+    stage.layerPattern = layers
+    stage.reportPath = report
+    stage.tracePath = trace
+    stage.isVerbose = running.verbose
+    if let groupSize, let shared = try namedFormats().first(where: { $0.sharedBit != nil }) {
+      Console.say("\(shared): one scale a row, not one for \(groupSize) weights (--group-size)")
     }
-    guard (1...65_536).contains(groupSize ?? 1) else {
-      throw ValidationError("--group-size must be 1 to 65536")
-    }
-    guard (1...16384).contains(hadamard), hadamard & (hadamard - 1) == 0 else {
-      throw ValidationError("--hadamard must be a power of two up to 16384")
-    }
-    guard smooth.map({ (0...1).contains($0) }) ?? true else {
-      throw ValidationError("--smooth must be 0 to 1")
-    }
-    guard damping >= 0, damping.isFinite else {
-      throw ValidationError("--damping must be positive")
-    }
-    guard (1...1_000_000).contains(iterations) else {
-      throw ValidationError("--iterations must be 1 to 1000000")
-    }
-    guard (1...1_000_000).contains(samples ?? 1), (1...65_536).contains(batchSize ?? 1) else {
-      throw ValidationError("--samples must be 1 to 1000000, --batch-size 1 to 65536")
-    }
-    try validateObjective()
-    try validateFormats()
-  }
-
-  private func validateObjective() throws {
-    if objective == .block {
-      guard method == .adaround || method == .descent else {
-        throw ValidationError(
-          "--objective block takes --method adaround or descent, not \(method.rawValue)")
-      }
-    } else {
-      let given = [
-        ("--inputs", inputs != nil), ("--samples", samples != nil),
-        ("--batch-size", batchSize != nil), ("--tune-activations", tuneActivations != nil),
-        ("--tune-codes", tuneCodes),
-      ]
-      if let option = given.first(where: \.1)?.0 {
-        throw ValidationError("\(option) needs --objective block")
-      }
-    }
-    if tuneCodes, method != .descent {
-      throw ValidationError("--tune-codes needs --method descent; adaround chooses codes anyway")
-    }
-    if trace != nil, objective == .layer, method != .adaround {
-      throw ValidationError("--trace needs --method adaround or --objective block")
-    }
-  }
-
-  private func validateFormats() throws {
     if let advise {
-      guard Advice.bits.contains(advise) else { throw ValidationError("--advise must be 3 to 8") }
-      guard output == "-", report == nil, heldOut == nil, format.isEmpty else {
-        throw ValidationError(
-          "--advise tries formats and writes no codes: leave out --format, --output, --report, --held-out"
-        )
-      }
-    } else if tsv {
-      throw ValidationError("--tsv is for --advise; a table of the layers is --report")
+      return try Console.output(stage.advise(bits: advise).rendered(tsv ? .tsv : .aligned))
     }
-    let named = try namedFormats()
-    for format in try [RoundModel().options.format] + named {
-      try asValidation { try options(format).check() }
+    try stage.run()
+  }
+
+  /// What the arguments ask for, files aside: the recipe, and what the user wants instead.
+  func stage() throws -> RoundModel {
+    var stage = try RoundModel(recipe)
+    stage.overrides.formats = format.map {
+      let parts = $0.split(separator: "=").map(String.init)
+      return (parts[0], parts[1])
     }
-    guard sharedBit == .nearest || named.contains(where: { $0.sharedBit != nil }) else {
-      throw ValidationError("--shared-bit is for layers of --format fp5.33 or fp4.25")
-    }
+    stage.overrides.skipped = skip
+    stage.objective.damping = damping
+    stage.objective.order = sortChannels ? .descending : .natural
+    stage.objective.biasCorrection = biasCorrection
+    stage.options.method = method ?? stage.options.method
+    stage.options.groupSize = groupSize ?? stage.options.groupSize
+    stage.options.scaleSearch = scale ?? stage.options.scaleSearch
+    stage.options.scaleType = scaleType ?? stage.options.scaleType
+    stage.options.isSplit = asymmetric
+    stage.options.sharedBit = sharedBit
+    stage.options.rank = rank
+    stage.options.rankMetric = rankMetric ?? stage.options.rankMetric
+    stage.options.adaRound.iterations = iterations
+    stage.options.adaRound.scaleAware = scaleAware
+    stage.input.centers = center ?? stage.input.centers
+    stage.input.smoothing = smooth
+    stage.input.hadamard = hadamard ?? stage.input.hadamard
+    stage.activationBits = activationBits ?? stage.activationBits
+    stage.reconstruction = try reconstruction()
+    return stage
   }
 
   /// The options of `--objective block`; nil: each layer by itself.
@@ -232,64 +236,7 @@ struct FpqRound: Tool {
   }
 
   /// The formats that the user asks for.
-  private func namedFormats() throws -> [NumberFormat] {
-    try format.map { pair in
-      try asValidation { try NumberFormat(String(pair.split(separator: "=")[1])) }
-    }
-  }
-
-  /// What can be seen to be wrong from the arguments alone is wrong usage.
-  private func asValidation<T>(_ body: () throws -> T) throws -> T {
-    do { return try body() } catch let failure as Failure {
-      throw ValidationError(failure.description)
-    }
-  }
-
-  /// How layers of `format` are rounded.
-  private func options(_ format: NumberFormat) -> RoundingOptions {
-    var options = RoundingOptions(format: format)
-    options.method = method
-    options.groupSize = groupSize ?? options.groupSize
-    options.scaleSearch = scale
-    options.scaleType = scaleType
-    options.isSplit = asymmetric
-    options.sharedBit = sharedBit
-    options.adaRound.iterations = iterations
-    options.adaRound.scaleAware = scaleAware
-    return options
-  }
-
-  func run() throws {
-    running.apply()
-    var stage = try RoundModel()
-    stage.statistics = input
-    stage.output = output
-    stage.model = model
-    stage.heldOut = heldOut
-    stage.recipe = recipe
-    stage.overrides.formats = format.map {
-      let parts = $0.split(separator: "=").map(String.init)
-      return (parts[0], parts[1])
-    }
-    stage.overrides.skipped = skip
-    stage.layerPattern = layers
-    stage.objective.damping = damping
-    stage.objective.order = sortChannels ? .descending : .natural
-    stage.objective.biasCorrection = biasCorrection
-    stage.options = options(stage.options.format)
-    stage.input.centers = center
-    stage.input.smoothing = smooth
-    stage.input.hadamard = hadamard
-    stage.reconstruction = try reconstruction()
-    stage.reportPath = report
-    stage.tracePath = trace
-    stage.isVerbose = running.verbose
-    if let groupSize, let shared = try namedFormats().first(where: { $0.sharedBit != nil }) {
-      Console.say("\(shared): one scale a row, not one for \(groupSize) weights (--group-size)")
-    }
-    if let advise {
-      return try Console.output(stage.advise(bits: advise).rendered(tsv ? .tsv : .aligned))
-    }
-    try stage.run()
+  func namedFormats() throws -> [NumberFormat] {
+    try format.map { try NumberFormat(String($0.split(separator: "=")[1])) }
   }
 }

@@ -15,8 +15,7 @@ struct BlockCase {
   let samples: CalibrationSamples
   private let folder: TemporaryFolder
 
-  /// Swift makes a static once, whichever test comes first; a failure is thrown in each.
-  /// Only read once made.
+  // Swift makes a static once, whichever test comes first; a failure is thrown in each. Only read once made.
   nonisolated(unsafe) private static let made = Result { try BlockCase() }
   static func shared() throws -> BlockCase { try made.get() }
 
@@ -69,7 +68,7 @@ struct BlockCase {
     options.adaRound.scaleAware = setting.isScaleAware
     let tasks = RoundingTasks(
       statistics: statistics, weights: source.weights,
-      formats: Dictionary(uniqueKeysWithValues: layers.map { ($0, format) }), chosen: layers,
+      formats: Dictionary(uniqueKeysWithValues: layers.map { ($0, [format]) }), chosen: layers,
       objective: setting.objective, input: setting.input, options: options)
     return try statistics.sites.flatMap { try tasks.tasks(of: $0, chosen: layers) }
   }

@@ -39,8 +39,9 @@ import Testing
     #expect(unit.loss().training < 1e-10)
   }
 
-  /// Every linear's gradients, by the weight in the prepared channels with the bias that follows it, and by the shift, against
-  /// differences of the loss, by the five-point formula of GradientCheck. A direction is the gradient's signs on a random half of the
+  /// Every linear's gradients against differences of the loss, by the five-point formula of GradientCheck.
+  ///
+  /// By the weight in the prepared channels with the bias that follows it, and by the shift. A direction is the gradient's signs on a random half of the
   /// elements: along random signs the loss of so many elements has hardly any slope.
   @Test(arguments: [true, false])
   func gradientsAreThoseOfTheLoss(corrected: Bool) throws {

@@ -167,7 +167,7 @@ func sharedBitsAreSearchedAndRoundedToNearestOnly(format: String) throws {
   func rounded(_ method: RoundingMethod, _ scale: ScaleSearch, _ mode: SharedBit.Mode = .nearest)
     throws -> RoundedLayer
   {
-    var options = try options(method, scale: scale).of(NumberFormat(format), inputs: 160)
+    var options = try options(method, scale: scale).of([NumberFormat(format)], inputs: 160)
     options.sharedBit = mode
     return try round(layer.problem(), options: options)
   }

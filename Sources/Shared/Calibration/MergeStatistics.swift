@@ -11,6 +11,8 @@ package func mergeStatistics(_ paths: [String], to outputPath: String) throws {
       ("model", first.metadata.modelSHA256, shard.metadata.modelSHA256),
       ("settings", first.settings.json, shard.settings.json),
       ("sites", first.sites.joined(), shard.sites.joined()),
+      // An older version took fewer.
+      ("tensors", first.source.names.sorted().joined(), shard.source.names.sorted().joined()),
     ] where a != b {
       throw Failure(shard.path, "expected the same \(what) as \(first.path), found another")
     }

@@ -3,7 +3,7 @@ import Kernels
 import Platform
 import Tensors
 
-/// Second moments of one input site: what the linear layers that share this input saw during calibration.
+/// Second moments and magnitudes of one input site: what the linear layers that share this input saw during calibration.
 ///
 /// Everything is a sum, a count or a maximum, so shards add up. Sums are kept in f64 and every contribution is first
 /// rounded to a multiple of 2^-20: up to 2^33 all sums are then exact, and a merge of shards gives the very bytes of
@@ -24,6 +24,8 @@ package final class SiteStatistics {
   package private(set) var stepAbsmax: [Float]
   /// Tokens that entered the sums.
   package private(set) var count: Int
+  /// Of all values that entered the sums; nil where it goes on from a file that has none.
+  package private(set) var histogram: MagnitudeHistogram?
   /// Rows that have not entered the sums yet, [rows][K], and their steps.
   private var pending: [Float] = []
   private var pendingSteps: [Int?] = []
@@ -37,11 +39,12 @@ package final class SiteStatistics {
     absmax = Array(repeating: 0, count: channels)
     stepAbsmax = []
     count = 0
+    histogram = MagnitudeHistogram()
   }
 
   package init(
     site: String, layers: [String], gram: [Double], sum: [Double], absmax: [Float],
-    stepAbsmax: [Float], count: Int
+    stepAbsmax: [Float], count: Int, histogram: MagnitudeHistogram?
   ) {
     self.site = site
     self.layers = layers
@@ -51,6 +54,7 @@ package final class SiteStatistics {
     self.absmax = absmax
     self.stepAbsmax = stepAbsmax
     self.count = count
+    self.histogram = histogram
   }
 
   /// Adds the rows `selected` of `input` [rows][K], seen at sampler step `step` of `steps` (nil: once per prompt).
@@ -110,6 +114,7 @@ package final class SiteStatistics {
     for (place, top) in stepTops.enumerated() where !stepAbsmax.isEmpty {
       stepAbsmax[place % width] = max(stepAbsmax[place % width], top)
     }
+    pending.withUnsafeBufferPointer { histogram?.add($0.baseAddress!, count: $0.count) }
     addMoments(transposed)
     count += tokens
     pending.removeAll(keepingCapacity: true)

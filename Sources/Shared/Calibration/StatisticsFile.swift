@@ -3,7 +3,8 @@ import Platform
 import Tensors
 
 /// A statistics stream: per input site `S` the tensors `S.gram` F64 [K,K], `S.sum` F64 [K], `S.absmax` F32 [K],
-/// `S.step_absmax` F32 [steps] and `S.count` I64 [], and in the metadata which layers read which site and which prompts were seen.
+/// `S.step_absmax` F32 [steps], `S.count` I64 [] and `S.histogram` I64 [8192] (`MagnitudeHistogram`; older files have none), and in the
+/// metadata which layers read which site and which prompts were seen.
 package final class StatisticsFile {
   package let path: String
   package let metadata: StreamMetadata
@@ -69,7 +70,22 @@ package final class StatisticsFile {
     return SiteStatistics(
       site: site, layers: layers[site] ?? [], gram: gram, sum: sum,
       absmax: try source.tensor("\(site).absmax").floats(),
-      stepAbsmax: try source.find("\(site).step_absmax")?.floats() ?? [], count: Int(count))
+      stepAbsmax: try source.find("\(site).step_absmax")?.floats() ?? [], count: Int(count),
+      histogram: try histogram(of: site))
+  }
+
+  /// How often each magnitude was seen at `site`; nil in a file of a version that did not count.
+  ///
+  /// - Throws: `Failure` naming the tensor for counts that are none.
+  private func histogram(of site: String) throws -> MagnitudeHistogram? {
+    let name = "\(site).histogram"
+    guard source.find(name) != nil else { return nil }
+    let tensor = try source.tensor(name, shape: [MagnitudeHistogram.bins])
+    let counts = try tensor.doubles()
+    guard tensor.dtype == .i64, counts.allSatisfy({ (0...0x1p53).contains($0) }) else {
+      throw Failure(tensor.place, "expected I64 counts, found \(tensor.dtype.rawValue) or others")
+    }
+    return MagnitudeHistogram(counts: counts.map { Int64($0) })
   }
 
   /// The tensors to write for one site; the lower triangle of the Gram matrix is filled in.
@@ -98,6 +114,9 @@ package final class StatisticsFile {
     if !statistics.stepAbsmax.isEmpty {
       let steps = statistics.stepAbsmax
       entries.append(tensor("step_absmax", .f32, [steps.count], steps))
+    }
+    if let counts = statistics.histogram?.counts {
+      entries.append(tensor("histogram", .i64, [counts.count], counts))
     }
     return entries
   }

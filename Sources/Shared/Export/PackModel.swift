@@ -13,8 +13,8 @@ package struct PackModel {
   package var output = "-"
   /// The model folder, instead of where the statistics were taken.
   package var model: String?
-  /// The activation format that the packed model asks for.
-  package var activations = "e2m3:token-group"
+  /// The activation format that the packed model asks for, `e2m3:token-group` unless given; not for layers that have their own.
+  package var activations: String?
   /// What the packed model rounds query, key and value to; nil: what the recipe asks for.
   package var attention: String?
   /// Link the other parts of a folder instead of copying them.
@@ -24,10 +24,11 @@ package struct PackModel {
   package init() {}
 
   package func run() throws {
-    _ = try ActivationFormat.parse(activations)
+    _ = try activations.map { try ActivationFormat.parse($0) }
     _ = try attention.map(AttentionFormat.init)
     let shards = try inputs.map { try CodesFile($0) }
     let codes = try MergedCodes(shards)
+    let shared = try sharedActivations(codes)
     let source = try TransformerSource(
       model ?? codes.metadata.model(in: codes.path, option: "--model"))
     let sha256 = try SHA256.hex(of: source.weights)
@@ -39,11 +40,12 @@ package struct PackModel {
     let metadata = StreamMetadata(
       kind: .packed, model: codes.metadata.model, modelSHA256: sha256,
       history: codes.metadata.history
-        + ["fpq-pack --activations \(activations) --attention \(attention)"],
+        + [
+          "fpq-pack" + (shared.map { " --activations \($0)" } ?? "") + " --attention \(attention)"
+        ],
       settings: [
-        "layers": codes.layers.json, "activations": activations, "attention": attention,
-        "config": source.config.text,
-      ])
+        "layers": codes.layers.json, "attention": attention, "config": source.config.text,
+      ].merging(shared.map { ["activations": $0] } ?? [:]) { own, _ in own })
     if output == "-" || output.hasSuffix(".safetensors") {
       try write(packed, metadata, to: output)
     } else {
@@ -60,6 +62,22 @@ package struct PackModel {
       try packed.verify(SafetensorsFile(path))
       Console.say("\(path): verified \(codes.layers.entries.count) layers")
     }
+  }
+
+  /// The activation format of layers that have none of their own; nil when all have.
+  ///
+  /// - Throws: `Failure` when the user asks for one and no layer would take it.
+  private func sharedActivations(_ codes: MergedCodes) throws -> String? {
+    let own = Set(codes.layers.entries.values.map(\.activations))
+    guard !own.contains(nil) else { return activations ?? "e2m3:token-group" }
+    guard activations == nil else {
+      let formats = own.compactMap(\.self).sorted().joined(separator: ", ")
+      throw Failure(
+        codes.path,
+        "expected no --activations for layers with formats of their own (\(formats)); dit-run --activations overrides them"
+      )
+    }
+    return nil
   }
 
   private func write(_ packed: PackedTensors, _ metadata: StreamMetadata, to path: String) throws {

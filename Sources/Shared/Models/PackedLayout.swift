@@ -7,12 +7,12 @@ import Tensors
 ///
 /// For each quantized layer `L` the codes `L.weight` (4 bits: U8 [N][ceil(K/2)], low nibble = even k; a shared bit: U16, as `PackedWords`
 /// has it), what `LayerTensors` lists, with zero points two a byte, and `L.bias` F32; everything else as in the float model, in 16 bits.
-/// Formats by layer under `fpq.layers`, the activation format under `fpq.activations`, that of query, key and value under
-/// `fpq.attention`.
+/// Formats by layer under `fpq.layers`, the activation format of layers that have none of their own under `fpq.activations`, that of
+/// query, key and value under `fpq.attention`.
 package struct PackedLayout: Sendable {
   package let metadata: StreamMetadata
   package let layers: LayerFormats
-  /// The activation format the model was made for; nil: inputs stay in f32.
+  /// The activation format of layers that have none of their own; nil: inputs stay in f32.
   package let activations: ActivationFormat?
   /// How query, key and value are rounded.
   package let attention: AttentionFormat
@@ -24,7 +24,9 @@ package struct PackedLayout: Sendable {
     metadata = try StreamMetadata(of: source, expected: .packed)
     layers = try LayerFormats(
       json: metadata.setting("layers", in: source.path), place: source.path)
-    activations = try ActivationFormat.parse(metadata.setting("activations", in: source.path))
+    let haveOwn = layers.entries.values.allSatisfy { $0.activations != nil }
+    activations =
+      haveOwn ? nil : try ActivationFormat.parse(metadata.setting("activations", in: source.path))
     attention = try AttentionFormat(metadata.setting("attention", in: source.path))
   }
 

@@ -16,12 +16,23 @@ package struct RunPrecision: Sendable {
 
   package init() {}
 
-  /// The activation format that most layers of `packed`, or the blocks of a float model (nil), run with.
+  /// The activation format that layers of `packed` without one of their own, or the blocks of a float model (nil), run with.
   package func activations(of packed: PackedLayout?) -> ActivationFormat? {
     switch activations {
     case .asPacked: packed?.activations
     case .use(let format): format
     }
+  }
+
+  /// The activation formats that the layers of `packed`, or the blocks of a float model (nil), run with.
+  ///
+  /// As `e2m3:token-group` or `e3m4:static+e4m3:static`; `A16` for f32; nil when neither weights nor activations are rounded.
+  package func activationSummary(of packed: PackedLayout?) -> String? {
+    let shared = activations(of: packed)?.description
+    guard let packed else { return shared }
+    guard case .asPacked = activations else { return shared ?? "A16" }
+    let names = Set(packed.layers.entries.values.map { $0.activations ?? shared ?? "A16" })
+    return names.sorted().joined(separator: "+")
   }
 
   /// The format that query, key and value are rounded to.

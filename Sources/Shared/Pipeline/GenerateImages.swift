@@ -111,9 +111,8 @@ package struct GenerateImages {
     text += "\nSteps: \(sampling.steps), Sampler: \(try pipeline.schedulerName())"
     text += ", CFG scale: \(sampling.guidanceScale), Seed: \(picture.seed)"
     text += ", Size: \(size.width)x\(size.height), Model: \(name)"
-    let activations = precision.activations(of: source.packed)
-    if source.packed != nil || activations != nil {
-      text += ", FPQ: \(source.packed == nil ? "W16" : "W4") \(activations?.description ?? "A16")"
+    if let formats = precision.activationSummary(of: source.packed) {
+      text += ", FPQ: \(source.packed == nil ? "W16" : "W4") \(formats)"
     }
     if let attention = precision.attention(of: source.packed) {
       text += ", Attention: \(attention.format)"

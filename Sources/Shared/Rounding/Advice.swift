@@ -159,7 +159,7 @@ extension RoundModel {
     try tasks.forEach { task in
       var sqnr: [String: Double] = [:]
       for format in formats {
-        let own = stage.options.of(format, inputs: task.problem.weight.columns)
+        let own = stage.options.of([format], inputs: task.problem.weight.columns)
         let error = try round(task.problem, options: own).report.errorAfter
         sqnr[format.name] = LayerReport.decibels(error)
       }

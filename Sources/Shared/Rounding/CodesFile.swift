@@ -107,6 +107,7 @@ package final class CodesFile {
   private static func tensors(of layer: CodedLayer, layer name: String) -> [Tensor] {
     let (codes, scales) = (layer.rounded.quantized.codes, layer.rounded.quantized.scales)
     var tensors = LayerTensors.tensors(of: scales, layer: name)
+    tensors += layer.rounded.branch?.tensors(layer: name) ?? []
     tensors.append(
       Tensor(
         name: "\(name).codes", dtype: .u8, shape: [scales.rows, scales.columns], values: codes))

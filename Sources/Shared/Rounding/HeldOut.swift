@@ -15,8 +15,7 @@ struct HeldOut {
 
   /// E |(V - W') x' + b|^2 over E |W x|^2, with the bias correction b, beyond W c, that came from the calibration prompts.
   func relativeError(of rounded: RoundedLayer, for problem: LayerProblem) -> Double {
-    let residual = rounded.quantized.dequantized()
-    for i in 0..<residual.count { residual.pointer[i] -= problem.weight.pointer[i] }
+    let residual = difference(rounded.values(), problem.weight)
     var error = objective.outputError(of: residual)
     let shifts = objective.products(residual, objective.mean)
     for (row, correction) in rounded.biasCorrection.enumerated() {

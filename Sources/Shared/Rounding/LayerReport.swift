@@ -11,6 +11,8 @@ struct LayerReport {
   let tokens: Int
   /// The error on held-out statistics, when there are any.
   let heldOut: Double?
+  /// The static format of its input, when it has one.
+  let activation: StaticActivation?
 
   private var error: Double { rounded.report.errorAfter }
   /// By rounding to nearest with absmax scales.
@@ -23,7 +25,8 @@ struct LayerReport {
   static func write(_ report: [LayerReport], to path: String) throws {
     let columns = [
       "layer", "format", "outputs", "inputs", "tokens", "error_nearest", "error", "sqnr_db",
-      "held_out_error", "held_out_sqnr_db", "changed_codes", "seconds",
+      "held_out_error", "held_out_sqnr_db", "changed_codes", "seconds", "sparsity", "activations",
+      "input_error",
     ]
     var text = columns.joined(separator: "\t") + "\n"
     func number(_ value: Double?, _ format: String) -> String {
@@ -37,7 +40,9 @@ struct LayerReport {
         number(row.nearest, "%.6g"), number(row.error, "%.6g"),
         number(decibels(row.error), "%.2f"), number(row.heldOut, "%.6g"),
         number(row.heldOut.map(decibels), "%.2f"), "\(own.changedCodes)",
-        number(own.seconds, "%.3f"),
+        number(own.seconds, "%.3f"), number(own.sparsity, "%.4f"),
+        row.activation?.format.description ?? "",
+        number(row.activation?.relativeError, "%.6g"),
       ]
       text += cells.joined(separator: "\t") + "\n"
     }

@@ -20,6 +20,9 @@ package struct Levels {
     }
   }
 
+  /// V [rows][columns].
+  func values() -> Matrix { scales.values(of: codes()) }
+
   /// V - W [rows][columns].
   func residual(from weight: Matrix) -> Matrix {
     let residual = Matrix(rows: weight.rows, columns: weight.columns)
@@ -53,6 +56,13 @@ package struct Levels {
       count += 1
     }
     return count
+  }
+
+  /// Share of levels that are 0.
+  var sparsity: Double {
+    var zeros = 0
+    for index in 0..<matrix.count where matrix.pointer[index] == 0 { zeros += 1 }
+    return matrix.count > 0 ? Double(zeros) / Double(matrix.count) : 0
   }
 
   /// One code a byte, [rows][columns].

@@ -15,6 +15,16 @@ func product(_ x: Matrix, symmetric h: Matrix) -> Matrix {
   return y
 }
 
+/// A - B of equal shapes.
+func difference(_ a: Matrix, _ b: Matrix) -> Matrix {
+  precondition(a.rows == b.rows && a.columns == b.columns, "matrices of one shape")
+  let c = Matrix(rows: a.rows, columns: a.columns)
+  Parallel.chunks(of: a.count, size: 1 << 16) { range in
+    for i in range { c.pointer[i] = a.pointer[i] - b.pointer[i] }
+  }
+  return c
+}
+
 /// The dot product of every row of `a` with the same row of `b`, in f64.
 func rowDots(_ a: Matrix, _ b: Matrix) -> [Double] {
   var dots = [Double](repeating: 0, count: a.rows)

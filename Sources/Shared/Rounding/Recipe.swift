@@ -4,28 +4,57 @@ import Platform
 
 /// Which layers become low-bit, and in which format.
 package enum Recipe: String, CaseIterable, Sendable {
-  /// Ours: the linears of the transformer blocks in E2M1; conditioning, embeddings and the output stay at 16 bits
-  /// (3 % of the weights).
+  /// Ours: the linears of the transformer blocks in 16 Lloyd-Max levels, groups of 64 with E4M3 scales, behind centred and rotated
+  /// inputs; conditioning, embeddings and the output stay at 16 bits (3 % of the weights).
   case balanced
   /// FP4DiT section 5, PixArt-alpha: every layer, E3M0 before the GELU, E2M1 elsewhere.
   case fp4ditAlpha = "fp4dit-alpha"
   /// FP4DiT section 5, PixArt-Sigma: every layer, E3M0 before the GELU, E1M2 elsewhere.
   case fp4ditSigma = "fp4dit-sigma"
+  /// Chen et al. (arXiv 2408.06995): the layers of `balanced`, each with the format, the one scale of its weight and the static
+  /// format of its input that `GreedySearch` finds.
+  case fpqGreedy = "fpq-greedy"
 
-  /// The format name for `layer`; nil keeps it at 16 bits.
-  func formatName(for layer: String) -> String? {
+  /// The names of the formats that `layer` may get, of which the search of scales takes the best; none keeps it at 16 bits.
+  func formatNames(for layer: String) -> [String] {
     let isBeforeGELU = layer.hasSuffix(".ff.net.0.proj")
+    let isOfBlock = layer.hasPrefix("transformer_blocks.")
     return switch self {
-    case .balanced: layer.hasPrefix("transformer_blocks.") ? "e2m1" : nil
-    case .fp4ditAlpha: isBeforeGELU ? "e3m0" : "e2m1"
-    case .fp4ditSigma: isBeforeGELU ? "e3m0" : "e1m2"
+    case .balanced: isOfBlock ? ["lloyd4"] : []
+    case .fp4ditAlpha: isBeforeGELU ? ["e3m0"] : ["e2m1"]
+    case .fp4ditSigma: isBeforeGELU ? ["e3m0"] : ["e1m2"]
+    case .fpqGreedy: isOfBlock ? GreedySearch.weightFormats : []
     }
   }
 }
 
 extension Recipe {
+  /// How layers are rounded where the user says nothing else.
+  func rounding() throws -> RoundingOptions {
+    let format = formatNames(for: "transformer_blocks.0.attn1.to_q")[0]
+    var options = RoundingOptions(format: try NumberFormat(format))
+    switch self {
+    case .balanced: (options.groupSize, options.scaleType) = (64, .e4m3)
+    case .fp4ditAlpha, .fp4ditSigma: break
+    case .fpqGreedy: (options.method, options.isPerTensor) = (.adaround, true)
+    }
+    return options
+  }
+
+  /// How inputs are prepared where the user says nothing else.
+  var input: InputOptions {
+    var options = InputOptions()
+    if self == .balanced { (options.centers, options.hadamard) = (true, 128) }
+    return options
+  }
+
   /// How query, key and value are rounded: FP4DiT section 4 rounds them as the inputs of its layers.
-  var attention: AttentionFormat { self == .balanced ? .none : .asActivations }
+  var attention: AttentionFormat {
+    switch self {
+    case .balanced, .fpqGreedy: .none
+    case .fp4ditAlpha, .fp4ditSigma: .asActivations
+    }
+  }
 }
 
 /// What the user wants instead of the recipe: patterns over layer names, as a shell matches file names.
@@ -38,26 +67,28 @@ package struct LayerOverrides: Sendable {
   package init() {}
 }
 
-/// Decides the format of each of `layers`; layers that stay at 16 bits are left out.
+/// Decides the formats that each of `layers` may get, at least one; layers that stay at 16 bits are left out.
 ///
 /// - Throws: `Failure` for a format name that is none, and for a pattern that matches no layer.
 func chooseFormats(
   for layers: [String], recipe: Recipe, overrides: LayerOverrides
-) throws -> [String: NumberFormat] {
+) throws -> [String: [NumberFormat]] {
   for pattern in overrides.formats.map(\.pattern) + overrides.skipped
   where !layers.contains(where: { matches(pattern, $0) }) {
     throw Failure("pattern \(pattern)", "expected to match a layer, matched none")
   }
-  var formats: [String: NumberFormat] = [:]
+  var formats: [String: [NumberFormat]] = [:]
   for layer in layers {
     if overrides.skipped.contains(where: { matches($0, layer) }) { continue }
     let named = overrides.formats.last { matches($0.pattern, layer) }?.format
-    guard let name = named ?? recipe.formatName(for: layer) else { continue }
-    let format = try NumberFormat(name)
-    guard format.bits == 4 || format.sharedBit != nil else {
-      throw Failure("format \(name)", "expected a 4-bit format, fp4.25 or fp5.33 for weights")
+    let found = try (named.map { [$0] } ?? recipe.formatNames(for: layer)).map { name in
+      let format = try NumberFormat(name)
+      guard format.bits == 4 || format.sharedBit != nil else {
+        throw Failure("format \(name)", "expected a 4-bit format, fp4.25 or fp5.33 for weights")
+      }
+      return format
     }
-    formats[layer] = format
+    if !found.isEmpty { formats[layer] = found }
   }
   return formats
 }

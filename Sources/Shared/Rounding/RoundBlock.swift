@@ -80,7 +80,8 @@ package func round(
   }
   let layers = try zip(tasks, chosen).map { task, result in
     try task.problem.rounded(
-      to: result.levels, shift: result.shift, options: task.options, start: start)
+      to: LevelChoice(levels: result.levels), shift: result.shift, options: task.options,
+      start: start)
   }
   return RoundedBlock(
     layers: layers, nearest: baseline, before: before, after: unit.loss(of: layers))

@@ -15,12 +15,14 @@ package struct RoundModel {
   package var model: String?
   /// Statistics of other prompts, on which the result is only judged.
   package var heldOut: String?
-  package var recipe = Recipe.balanced
+  package let recipe: Recipe
   package var overrides = LayerOverrides()
   package var objective = ObjectiveOptions()
-  package var input = InputOptions()
-  /// The format is replaced by each layer's own.
+  package var input: InputOptions
+  /// The format, and what the recipe sets, is replaced by each layer's own.
   package var options: RoundingOptions
+  /// Bits of the static formats of inputs, 8 or 6, with the recipe `fpq-greedy`.
+  package var activationBits = 8
   /// The shard: layers that match this pattern.
   package var layerPattern: String?
   /// Whole blocks as units; nil: each layer by itself.
@@ -29,7 +31,11 @@ package struct RoundModel {
   package var tracePath: String?
   package var isVerbose = false
 
-  package init() throws { options = RoundingOptions(format: try NumberFormat("e2m1")) }
+  /// Rounds as `recipe` has it.
+  package init(_ recipe: Recipe = .balanced) throws {
+    self.recipe = recipe
+    (options, input) = (try recipe.rounding(), recipe.input)
+  }
 
   package func run() throws {
     try options.check()
@@ -90,8 +96,8 @@ package struct RoundModel {
     let layers = statistics.layers
     let formats = try chooseFormats(
       for: statistics.sites.flatMap { layers[$0] ?? [] }, recipe: recipe, overrides: overrides)
-    for (_, format) in formats.sorted(by: { $0.key < $1.key }) {
-      try options.of(format, inputs: 1).check()
+    for (_, formats) in formats.sorted(by: { $0.key < $1.key }) {
+      try options.of(formats, inputs: 1).check()
     }
     let chosen = formats.keys.filter { layer in layerPattern.map { matches($0, layer) } ?? true }
     guard !chosen.isEmpty else {
@@ -99,7 +105,8 @@ package struct RoundModel {
     }
     let tasks = RoundingTasks(
       statistics: statistics, judge: judge, weights: source.weights, formats: formats,
-      chosen: Set(chosen), objective: objective, input: input, options: options)
+      chosen: Set(chosen), objective: objective, input: input, options: options,
+      activationBits: recipe == .fpqGreedy ? activationBits : nil)
     return (tasks, source)
   }
 
@@ -113,46 +120,5 @@ package struct RoundModel {
         file.path, "expected statistics of \(source.folder.path), found another model's")
     }
     return source
-  }
-
-  /// The canonical command line: what decides the codes, without files, threads and shards.
-  private var command: String {
-    var words = [
-      "fpq-round", "--method", options.method.rawValue, "--recipe", recipe.rawValue,
-      "--group-size", "\(options.groupSize)", "--scale", options.scaleSearch.rawValue,
-      "--damping", "\(objective.damping)",
-    ]
-    for (pattern, format) in overrides.formats { words += ["--format", "\(pattern)=\(format)"] }
-    for pattern in overrides.skipped { words += ["--skip", pattern] }
-    if options.scaleType != .f16 { words += ["--scale-type", options.scaleType.rawValue] }
-    if options.isSplit { words.append("--asymmetric") }
-    if options.sharedBit != .nearest { words += ["--shared-bit", options.sharedBit.rawValue] }
-    if input.centers { words.append("--center") }
-    if let alpha = input.smoothing { words += ["--smooth", "\(alpha)"] }
-    if input.hadamard > 1 { words += ["--hadamard", "\(input.hadamard)"] }
-    if objective.order == .natural { words.append("--no-sort-channels") }
-    if !objective.biasCorrection { words.append("--no-bias-correction") }
-    if options.method == .adaround {
-      words += ["--iterations", "\(options.adaRound.iterations)"]
-      if !options.adaRound.scaleAware { words.append("--no-scale-aware") }
-    }
-    if let reconstruction { words += reconstruction.words(method: options.method) }
-    return words.joined(separator: " ")
-  }
-}
-
-extension ReconstructionOptions {
-  /// The part of the command line that decides the codes.
-  fileprivate func words(method: RoundingMethod) -> [String] {
-    var words = [
-      "--objective", "block", "--inputs", inputs.rawValue, "--samples", "\(samples)",
-      "--batch-size", "\(batchSize)",
-    ]
-    if method == .descent {
-      words += ["--iterations", "\(tuning.iterations)"]
-      if tuning.tunesCodes { words.append("--tune-codes") }
-    }
-    if let activations { words += ["--tune-activations", "\(activations)"] }
-    return words
   }
 }

@@ -41,6 +41,8 @@ package struct ObjectiveOptions: Sendable {
 package struct RoundingOptions: Sendable {
   package var method = RoundingMethod.descent
   package var format: NumberFormat
+  /// The formats that a layer may get; more than one only with one scale a weight.
+  package private(set) var candidates: [NumberFormat]
   package var groupSize = 128
   package var scaleType = LayerFormats.ScaleType.f16
   /// Levels below zero have scales of their own (AFPQ, arXiv 2311.01792).
@@ -48,16 +50,22 @@ package struct RoundingOptions: Sendable {
   package var scaleSearch = ScaleSearch.output
   /// How formats round whose weights share a bit.
   package var sharedBit = SharedBit.Mode.nearest
+  /// One scale for a whole weight, in the best of its candidates (`GreedySearch`).
+  package var isPerTensor = false
+  /// Of the 16-bit branch beside the codes; 0: none.
+  package var rank = 0
+  package var rankMetric = RankMetric.output
   package var adaRound = AdaRoundOptions()
   package var descent = DescentOptions()
 
-  package init(format: NumberFormat) { self.format = format }
+  package init(format: NumberFormat) { (self.format, candidates) = (format, [format]) }
 
-  /// The same for a layer of `format` with rows of `inputs` weights, which are one group where weights share a bit.
-  package func of(_ format: NumberFormat, inputs: Int) -> RoundingOptions {
+  /// The same for a layer that may get `formats`, at least one, with rows of `inputs` weights, which are one group where weights share a
+  /// bit and where there is one scale a weight.
+  package func of(_ formats: [NumberFormat], inputs: Int) -> RoundingOptions {
     var own = self
-    own.format = format
-    if format.sharedBit != nil { own.groupSize = inputs }
+    (own.format, own.candidates) = (formats[0], formats)
+    if isPerTensor || own.format.sharedBit != nil { own.groupSize = inputs }
     return own
   }
 }

@@ -11,6 +11,13 @@ struct RoundingSite {
   let tokens: Int
   /// Other prompts' statistics, where they judge.
   let judge: HeldOut?
+  /// The static format of the input, when it has one.
+  let activation: StaticActivation?
+
+  /// What the layers of the site share in a file.
+  var tensors: [Tensor] {
+    prepared.tensors(site: name) + (activation.map { [$0.tensor(site: name)] } ?? [])
+  }
 }
 
 /// One layer to be rounded.
@@ -32,14 +39,17 @@ package struct RoundingTask {
       staticScale: nil, groupSize: min(options.groupSize, problem.weight.columns))
   }
 
-  /// How the layer is stored.
-  var entry: LayerFormats.Entry {
-    var entry = LayerFormats.Entry(format: options.format, groupSize: options.groupSize)
+  /// How the layer is stored as `rounded`.
+  func entry(_ rounded: RoundedLayer) -> LayerFormats.Entry {
+    var entry = LayerFormats.Entry(
+      format: rounded.quantized.format, groupSize: options.groupSize)
     entry.scaleType = options.scaleType
     entry.isSplit = options.isSplit
-    entry.site = site.prepared.tensors(site: site.name).isEmpty ? nil : site.name
+    entry.rank = rounded.branch?.rank ?? 0
+    entry.site = site.tensors.isEmpty ? nil : site.name
     entry.hadamard = site.prepared.transform.hadamard
     entry.isNonnegative = site.prepared.isNonnegative
+    entry.activations = site.activation?.format.description
     return entry
   }
 }
@@ -49,33 +59,36 @@ package struct RoundingTasks {
   let statistics: StatisticsFile
   let judge: StatisticsFile?
   let weights: any TensorSource
-  /// Every layer that is quantized, also in other shards.
-  let formats: [String: NumberFormat]
+  /// The formats that each layer may get that is quantized, also in other shards.
+  let formats: [String: [NumberFormat]]
   /// Those of them that are rounded here.
   let chosen: Set<String>
   let objective: ObjectiveOptions
   let input: InputOptions
   /// The format is replaced by each layer's own.
   let options: RoundingOptions
+  /// Bits of the inputs' static formats; nil: inputs are rounded online.
+  let activationBits: Int?
 
   /// - Parameters:
   ///   - statistics: of the calibration prompts.
   ///   - judge: of other prompts, which only judge.
   ///   - weights: the float model's.
-  ///   - formats: of every layer that is quantized, also in other shards.
+  ///   - formats: that each layer may get that is quantized, also in other shards.
   ///   - chosen: those of them that are rounded here.
   ///   - objective: how a site's Gram matrix becomes the objective.
   ///   - input: how inputs are prepared.
   ///   - options: how layers are rounded; the format is replaced by each layer's own.
+  ///   - activationBits: of the inputs' static formats; nil: inputs are rounded online.
   package init(
     statistics: StatisticsFile, judge: StatisticsFile? = nil, weights: any TensorSource,
-    formats: [String: NumberFormat], chosen: Set<String>,
+    formats: [String: [NumberFormat]], chosen: Set<String>,
     objective: ObjectiveOptions = ObjectiveOptions(),
-    input: InputOptions = InputOptions(), options: RoundingOptions
+    input: InputOptions = InputOptions(), options: RoundingOptions, activationBits: Int? = nil
   ) {
     (self.statistics, self.judge, self.weights) = (statistics, judge, weights)
     (self.formats, self.chosen, self.options) = (formats, chosen, options)
-    (self.objective, self.input) = (objective, input)
+    (self.objective, self.input, self.activationBits) = (objective, input, activationBits)
   }
 
   /// Calls `body` with each chosen layer, site by site.
@@ -102,14 +115,26 @@ package struct RoundingTasks {
       name: site, prepared: prepared, tokens: moments.tokens,
       judge: try judge.map {
         try HeldOut(SiteMoments($0.statistics(of: site)), prepared.transform)
-      })
+      }, activation: try activationBits.map { try staticActivation(of: moments, bits: $0) })
     return zip(layers, matrices).filter { chosen.contains($0.0) }.map { layer, weight in
-      let own = options.of(formats[layer] ?? options.format, inputs: weight.columns)
+      let own = options.of(formats[layer] ?? [options.format], inputs: weight.columns)
       let problem = LayerProblem(
         place: "\(weights.path): \(layer).weight", weight: prepared.transform.weight(weight),
         constant: prepared.constant(weight), objective: shared)
       return RoundingTask(layer: layer, problem: problem, options: own, site: site)
     }
+  }
+
+  private func staticActivation(of moments: SiteMoments, bits: Int) throws -> StaticActivation {
+    guard let histogram = moments.histogram else {
+      throw Failure(
+        statistics.path,
+        "expected \(moments.site).histogram for a static activation scale, found none; take the statistics anew"
+      )
+    }
+    return try StaticActivation(
+      histogram, absmax: moments.absmax.max() ?? 0, bits: bits,
+      place: "\(statistics.path): \(moments.site)")
   }
 
   /// The float weight of `layer`, [outputs][inputs].
@@ -129,12 +154,13 @@ struct RoundingResults {
 
   mutating func add(_ task: RoundingTask, _ rounded: RoundedLayer) {
     coded[task.layer] = CodedLayer(
-      rounded: rounded, entry: task.entry, transform: task.site.prepared.transform,
-      siteTensors: task.site.prepared.tensors(site: task.site.name))
+      rounded: rounded, entry: task.entry(rounded), transform: task.site.prepared.transform,
+      siteTensors: task.site.tensors)
     report.append(
       LayerReport(
         layer: task.layer, rounded: rounded, outputs: task.problem.weight.rows,
         inputs: task.problem.weight.columns, tokens: task.site.tokens,
-        heldOut: task.site.judge?.relativeError(of: rounded, for: task.problem)))
+        heldOut: task.site.judge?.relativeError(of: rounded, for: task.problem),
+        activation: task.site.activation))
   }
 }

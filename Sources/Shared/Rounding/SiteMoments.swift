@@ -13,6 +13,8 @@ package struct SiteMoments {
   package let tokens: Int
   /// Largest |x| of each channel [inputs].
   package let absmax: [Float]
+  /// Of all inputs; nil for statistics of a version that did not count.
+  package let histogram: MagnitudeHistogram?
 
   init(_ statistics: SiteStatistics) {
     site = statistics.site
@@ -22,6 +24,7 @@ package struct SiteMoments {
     sum = statistics.sum.map { Float($0) }
     tokens = statistics.count
     absmax = statistics.absmax
+    histogram = statistics.histogram
   }
 
   func objective(_ options: ObjectiveOptions, _ transform: InputTransform) throws -> SiteObjective {
