@@ -17,13 +17,14 @@ struct BlockTrace {
     cost = unit.loss(of: nearest, over: samples)
   }
 
-  /// The point at `iteration` of `total`; nil where the trace has none.
+  /// Measures the point at `iteration` of `total`.
   ///
   /// - Parameters:
   ///   - iteration: how many iterations were done.
   ///   - total: how many will be.
   ///   - hard: what the weights would be rounded to now.
   ///   - setSoft: sets the unit's weights to those that are being learned.
+  /// - Returns: the point; nil where the trace has none.
   func point(
     _ iteration: Int, of total: Int, hard: () -> [Levels], setSoft: () -> Void
   ) -> RoundingTrace.Point? {

@@ -3,7 +3,7 @@ import Formats
 import Platform
 import Tensors
 
-/// The greedy search of format and clip of Chen et al. (arXiv 2408.06995): per tensor, weights first, then activations.
+/// The greedy search of format and clip of arXiv 2408.06995 (Chen and others): per tensor, weights first, then activations.
 ///
 /// For each format and each of 111 clips c, linspace(.1, 1.2) of the absolute maximum, the tensor is rounded to
 /// levels * c / maxCode; the pair with the least mean squared error wins, of equal ones the first. As both errors are those of

@@ -93,6 +93,8 @@ extension LayerProblem {
   ///   - shift: [outputs], added to the bias beyond what the centre and the correction of the bias add.
   ///   - options: the format, the method's name.
   ///   - start: when the work on the layer began.
+  /// - Returns: the layer as it is stored.
+  /// - Throws: `Failure` when a weight is not finite.
   func rounded(
     to choice: LevelChoice, shift: [Float]? = nil, options: RoundingOptions, start: Date
   ) throws -> RoundedLayer {

@@ -51,13 +51,14 @@ package enum RoundingUnit: Equatable {
     return units
   }
 
-  /// The units of a shard.
+  /// Finds the units of a shard.
   ///
   /// - Parameters:
   ///   - layers: every quantized layer.
   ///   - chosen: those of the shard.
   ///   - pattern: names the shard in a failure.
   ///   - inputs: `quantized` needs all units before each one.
+  /// - Returns: them, in execution order.
   /// - Throws: `Failure` naming the layer or unit that is missing.
   package static func shard(
     of layers: some Sequence<String>, chosen: Set<String>, pattern: String,

@@ -9,7 +9,7 @@ struct SymmetricEigen {
 
   /// - Parameters:
   ///   - matrix: [count][count], of which the upper triangle is read.
-  ///   - count: rows and columns.
+  ///   - n: rows and columns.
   init(_ matrix: [Double], count n: Int) {
     precondition(matrix.count == n * n, "a square matrix")
     var a = matrix
