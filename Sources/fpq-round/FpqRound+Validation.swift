@@ -36,7 +36,8 @@ extension FpqRound {
     try validateGreedy()
     try asValidation {
       let (stage, named) = (try stage(), try namedFormats())
-      for format in [stage.options.format] + named {
+      // The recipe's own format may be replaced everywhere: which layers keep it only their names show.
+      for format in named.isEmpty ? [stage.options.format] : named {
         try stage.options.of([format], inputs: stage.options.groupSize).check()
       }
       guard sharedBit == .nearest || named.contains(where: { $0.sharedBit != nil }) else {

@@ -6,8 +6,8 @@ import TestSupport
 
 /// A float model that computes what the codes in a file mean, made from their definition and not by the tools' own code.
 ///
-/// A packed layer gives V x' + bias, V = level * scale, x' = H ((x - center) / smooth). The float layer that is the same has the weight
-/// V H diag(1 / smooth) and the bias less that times the center.
+/// A packed layer gives (V + up down) x' + bias, V = level * scale, x' = H ((x - center) / smooth). The float layer that is the same has
+/// the weight (V + up down) H diag(1 / smooth) and the bias less that times the center.
 struct DequantizedModel {
   private let codes: SafetensorsFile
   private let original: SafetensorsFile
@@ -56,6 +56,8 @@ struct DequantizedModel {
     let global = try numbers("\(layer).global_scale")?[0] ?? 1
     let center = try entry.site.flatMap { try numbers("\($0).center") }
     let smooth = try entry.site.flatMap { try numbers("\($0).smooth") }
+    // [N][rank] and [rank][K], of a branch beside the codes.
+    let (up, down) = (try numbers("\(layer).up"), try numbers("\(layer).down"))
     let bias = try numbers("\(layer).bias_correction") ?? []
     let old = try original.tensor("\(layer).bias").floats()
     var weight: [Float] = []
@@ -66,6 +68,11 @@ struct DequantizedModel {
         let level =
           Double(entry.format.decode(table.bytes[n * inputs + k])) - (zeros?[group] ?? 0)
         return level * (level < 0 ? negative : scales)[group] * global
+      }
+      if let up, let down {
+        for i in 0..<entry.rank {
+          for k in 0..<inputs { row[k] += up[n * entry.rank + i] * down[i * inputs + k] }
+        }
       }
       row = rotated(row, block: entry.hadamard)
       if let smooth { row = zip(row, smooth).map { $0 / $1 } }

@@ -48,28 +48,68 @@ struct FormatTests {
   /// One value in 40 is rounded to another level, which is 64 dB.
   private static let picture = "60"
 
+  /// Inputs as they come.
+  private static let plain = "--no-center --hadamard 1"
+  /// An F16 scale for 128 weights, inputs as they come.
+  private static let wide = "--scale-type f16 --group-size 128 \(plain)"
+
   /// Options, and bits a weight of the example model's blocks.
   ///
-  /// Three quarters of the weights are in rows of 256, the others in rows of 1,024.
+  /// Three quarters of the weights are in rows of 256, the others in rows of 1,024. A block has 1,048,576 of them, in eight layers [256][256], one
+  /// [1024][256] and one [256][1024], and 2,560 channels at its seven sites: an F16 number for each is .0391 bits a weight. A branch of
+  /// rank 1 has 16 (N + K) bits: .1016 a weight.
   @Test(arguments: [
-    ("--method gptq --asymmetric", "4.250"),
-    ("--method gptq --asymmetric --scale-type e4m3 --group-size 32", "4.500"),
+    // The default: 4 + 8 / 64, and means.
+    ("", "4.164"),
+    ("--method gptq", "4.164"),
+    ("--method gptq --format *=e2m1 --asymmetric \(wide)", "4.250"),
+    (
+      "--method gptq --format *=e2m1 --asymmetric --scale-type e4m3 --group-size 32 \(plain)",
+      "4.500"
+    ),
     // NVFP4: 4 + 8 / 16.
-    ("--method nearest --scale absmax --scale-type e4m3 --group-size 16", "4.500"),
-    ("--method descent --scale four-over-six --scale-type e4m3 --group-size 16", "4.500"),
-    ("--method gptq --format *=lloyd4", "4.125"),
-    ("--method gptq --format *=lloyd4 --scale-type e4m3 --group-size 64", "4.125"),
-    ("--method gptq --format *=int4", "4.156"),
+    (
+      "--method nearest --format *=e2m1 --scale absmax --scale-type e4m3 --group-size 16 \(plain)",
+      "4.500"
+    ),
+    (
+      "--method descent --format *=e2m1 --scale four-over-six --scale-type e4m3 --group-size 16 \(plain)",
+      "4.500"
+    ),
+    ("--method gptq --format *=lloyd4 \(wide)", "4.125"),
+    ("--method gptq --format *=lloyd4 --scale-type e4m3 --group-size 64 \(plain)", "4.125"),
+    ("--method gptq --format *=int4 \(wide)", "4.156"),
     // 86 words of 16 bits for 256 weights, 342 for 1,024, and a scale a row.
-    ("--method nearest --format *=fp5.33", "5.418"),
+    ("--method nearest --format *=fp5.33 --scale-type f16 \(plain)", "5.418"),
     // 4.25 and a scale a row.
-    ("--method nearest --format *=fp4.25 --shared-bit overwrite", "4.301"),
+    (
+      "--method nearest --format *=fp4.25 --shared-bit overwrite --scale-type f16 \(plain)",
+      "4.301"
+    ),
     // F16 means or balances of the channels beside the codes.
-    ("--method gptq --center", "4.1"),
-    ("--method gptq --smooth 0.5", "4.1"),
-    ("--method gptq --hadamard 16", "4.125"),
-    ("--method gptq --asymmetric --center --smooth 0.7 --hadamard 32", "4.3"),
-    ("--method nearest --format *=fp4.25 --center --smooth 0.5 --hadamard 8", "4.3"),
+    (
+      "--method gptq --format *=e2m1 --scale-type f16 --group-size 128 --center --hadamard 1",
+      "4.164"
+    ),
+    ("--method gptq --format *=e2m1 --smooth 0.5 \(wide)", "4.164"),
+    (
+      "--method gptq --format *=e2m1 --scale-type f16 --group-size 128 --no-center --hadamard 16",
+      "4.125"
+    ),
+    // Two F16 scales for 128 weights, means and balances.
+    (
+      "--method gptq --format *=e2m1 --asymmetric --scale-type f16 --group-size 128 --center --smooth 0.7 --hadamard 32",
+      "4.328"
+    ),
+    (
+      "--method nearest --format *=fp4.25 --scale-type f16 --center --smooth 0.5 --hadamard 8",
+      "4.379"
+    ),
+    // Branches, and those of the plain singular values beside what the default has.
+    ("--method gptq --format *=e2m1 --rank 4 \(wide)", "4.531"),
+    ("--method nearest --rank 8 --rank-metric weight --smooth 0.5", "5.016"),
+    // A scale a row, all alike, and an F32 a site.
+    ("--recipe fpq-greedy --method nearest", "4.051"),
   ])
   func `a packed model draws what its codes mean`(_ options: String, bits: String) throws {
     let (codes, packed) = (here.file("codes.safetensors"), here.file("packed.safetensors"))
@@ -124,6 +164,8 @@ struct FormatTests {
 
   /// Every option here is wrong usage that the arguments alone show.
   @Test(arguments: [
+    ("--asymmetric", "format lloyd4: expected a symmetric 4-bit"),
+    ("--recipe fp4dit-alpha --asymmetric --format *=lloyd4", "format lloyd4: expected a symmetric"),
     ("--format *=fp5.33", "format fp5.33: expected --method nearest, found descent"),
     ("--format *=fp4.25 --method gptq", "format fp4.25: expected --method nearest, found gptq"),
     (
@@ -135,7 +177,11 @@ struct FormatTests {
     ),
     ("--format *=int4 --asymmetric", "format int4: expected a symmetric 4-bit"),
     ("--shared-bit overwrite", "--shared-bit is for layers of --format fp5.33 or fp4.25"),
-    ("--scale four-over-six", "expected e2m1 with --scale-type e4m3 for --scale four-over-six"),
+    ("--scale four-over-six", "format lloyd4: expected e2m1 with --scale-type e4m3"),
+    (
+      "--scale four-over-six --format *=e2m1 --scale-type f16",
+      "for --scale four-over-six, found e2m1 with f16"
+    ),
     (
       "--scale four-over-six --scale-type e4m3 --format *=e1m2",
       "format e1m2: expected e2m1 with --scale-type e4m3"
@@ -153,13 +199,18 @@ struct FormatTests {
   }
 
   @Test func `what a recipe's formats do not have is refused by their name`() throws {
-    let result = try Shell.run(
-      "fpq-round",
-      [
-        "-i", fixture.stats, "--recipe", "fp4dit-sigma", "--scale", "four-over-six",
-        "--scale-type", "e4m3", "-o", here.file("codes"),
-      ])
-    #expect(isOneLine(result, from: "fpq-round", saying: "format e1m2", "four-over-six"))
+    // Which layers keep the recipe's format only their names show.
+    for (recipe, pattern, options) in [
+      ("fp4dit-sigma", "*.attn1.*", ["--scale", "four-over-six", "--scale-type", "e4m3"]),
+      ("balanced", "*.attn1.*", ["--asymmetric"]),
+    ] {
+      let result = try Shell.run(
+        "fpq-round",
+        ["-i", fixture.stats, "--recipe", recipe, "--format", "\(pattern)=e2m1"] + options
+          + ["-o", here.file("codes")])
+      let refused = recipe == "balanced" ? "format lloyd4" : "format e1m2"
+      #expect(isOneLine(result, from: "fpq-round", saying: refused, options[0]), "\(result.error)")
+    }
     let five = try Shell.run(
       "fpq-round", ["-i", fixture.stats, "--format", "*.to_q=e2m2", "-o", here.file("codes")])
     #expect(isOneLine(five, from: "fpq-round", saying: "e2m2", "fp4.25 or fp5.33"))

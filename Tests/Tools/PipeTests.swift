@@ -96,13 +96,21 @@ struct PipeTests {
     #expect(!FileManager.default.fileExists(atPath: here.file("stats.resume")))
   }
 
-  @Test(arguments: [("e1m2", "4.125"), ("e3m0", "4.125"), ("int4", "4.156")])
+  /// Groups of 128 with F16 scales and inputs as they come; FormatTests derives the bits of the default.
+  @Test(arguments: [
+    ("--format transformer_blocks.*=e1m2", "4.125"),
+    ("--format transformer_blocks.*=e3m0", "4.125"),
+    ("--format transformer_blocks.*=int4", "4.156"),
+    ("--format transformer_blocks.*=lloyd4", "4.125"),
+  ])
   func `every weight format packs, verifies and runs at its bits`(_ format: String, bits: String)
     throws
   {
     let result = try Shell.script(
       """
-      fpq-round -i '\(fixture.stats)' --format 'transformer_blocks.*=\(format)' --method nearest -o codes &&
+      set -f
+      fpq-round -i '\(fixture.stats)' \(format) --group-size 128 --scale-type f16 --no-center --hadamard 1 \
+        --method nearest -o codes &&
       fpq-pack -i codes -o packed.safetensors --verify &&
       dit-run -m packed.safetensors -p owl --steps 2 -o owl.png
       """, in: here.path)

@@ -38,7 +38,6 @@ package struct RoundModel {
   }
 
   package func run() throws {
-    try options.check()
     let start = Date()
     let (tasks, source) = try plan()
     // Refused here, before the work, rather than after it.
