@@ -1,40 +1,116 @@
 #!/bin/sh
-# Compares rounding methods and activation formats on the example model, over prompts outside the calibration.
-# Prints TSV: method, activations, bits a weight, seconds of rounding, and against the float model's pictures the mean PSNR,
-# the PSNR of the mean squared difference, SSIM and sharpness.
+# Compares rounding methods and activation formats on the example model, over 64 prompts and seeds outside the calibration.
 #
-#   examples/evaluate.sh [FOLDER] > table.tsv      METHODS="gptq descent" examples/evaluate.sh
-set -eu
+#   examples/evaluate.sh [FOLDER]                everything: about two hours on two cores
+#   ROWS='balanced|gptq' examples/evaluate.sh    only the methods whose names match
+#
+# Leaves in FOLDER (evaluation/): results.tsv, differences.tsv (paired bootstrap), trace.tsv (AdaRound), table.md, results.png, and in rows/ the
+# figures of every picture. A row that is there is not made again. Needs the built tools in PATH, awk and gnuplot.
+set -euf # f: layer patterns are for the tools to match, not for the shell
 
 examples=$(dirname "$0")
+parts=$examples/evaluation
 model=$examples/emoji-pixart
 out=${1:-evaluation}
-methods=${METHODS:-"nearest gptq adaround descent"}
-activations=${ACTIVATIONS:-"none e3m4 int8 e2m3 e2m3:token e3m2"}
-mkdir -p "$out/float"
+mkdir -p "$out/float" "$out/rows"
 
-[ -e "$out/stats.safetensors" ] \
-  || fpq-stats -m "$model" -f "$examples/calibration.txt" -o "$out/stats.safetensors"
-dit-run -m "$model" -f "$examples/prompts.txt" -o "$out/float/%02d.png"
-
-printf 'method\tactivations\tbits\tseconds\tpsnr_mean_db\tpsnr_all_db\tssim\tsharpness\n'
-for method in $methods; do
-  # Nearest is the baseline that looks at nothing but the weights.
-  scale=output
-  [ "$method" = nearest ] && scale=absmax
-  began=$(date +%s.%N)
-  fpq-round -i "$out/stats.safetensors" --method "$method" --scale $scale -o "$out/codes.safetensors"
-  seconds=$(date +%s.%N | awk -v began="$began" '{ printf "%.1f", $1 - began }')
-  bits=$(fpq-pack -i "$out/codes.safetensors" -o "$out/packed.safetensors" 2>&1 \
-    | sed 's/.*layers at \([0-9.]*\) bits.*/\1/')
-  for format in $activations; do
-    pictures=$out/$method-$format
-    mkdir -p "$pictures"
-    dit-run -m "$out/packed.safetensors" --activations "$format" -f "$examples/prompts.txt" \
-      -o "$pictures/%02d.png"
-    fpq-show compare "$out/float" "$pictures" --tsv | awk -F '\t' -v OFS='\t' \
-      -v row="$method	$format	$bits	$seconds" '
-        $1 == "(mean)" { mean = $2 }
-        $1 == "(all)" { printf "%s\t%.2f\t%.2f\t%.4f\t%.3f\n", row, mean, $2, $3, $4 }'
-  done
+for seed in 0 10000 20000; do
+  [ -e "$out/stats-$seed.safetensors" ] \
+    || fpq-stats -m "$model" -f "$examples/calibration.txt" -s $seed -o "$out/stats-$seed.safetensors"
 done
+[ -e "$out/float.safetensors" ] \
+  || dit-run -m "$model" -f "$parts/prompts.txt" -s 5000 -o "$out/float/%02d.png" --save-latents "$out/float.safetensors"
+
+best_formats() { # OPTIONS...: for each layer the format whose output loses least on prompts it was not rounded for
+  for format in e2m1 e1m2 e3m0 int4 lloyd4; do
+    fpq-round -i "$out/stats-0.safetensors" --held-out "$out/stats-10000.safetensors" --format "$blocks=$format" "$@" \
+      -o "$out/codes.safetensors" --report "$out/layers.tsv"
+    tail -n +2 "$out/layers.tsv" | cut -f 1,2,9
+  done | awk -F '\t' '
+    !($1 in least) || $3 < least[$1] { least[$1] = $3; format[$1] = $2 }
+    END { for (layer in format) print "--format " layer "=" format[layer] }' | sort
+}
+
+method() { # NAME SEEDS ACTIVATIONS ROUND-OPTIONS...: a line for xargs for each calibration
+  echo "$1" | grep -Eq "${ROWS:-.}" || return 0
+  for seed in $2; do
+    echo "'$out' $1 $seed '$3'" $(shift 3; for word in "$@"; do echo "'$word'"; done)
+  done
+}
+
+blocks='transformer_blocks.*'
+plain='--group-size 128 --scale-type f16 --hadamard 1 --no-center' # nothing of what balanced adds
+e2m1="$plain --format $blocks=e2m1"
+int4="$plain --format $blocks=int4"
+other="--skip adaln_single.* --skip caption_projection.* --skip pos_embed.* --skip proj_out"
+seeds='0 10000 20000'
+
+methods() {
+  method float - 'int8 e3m4 e2m3 e2m3:token'
+
+  # The default, FP4DiT as published, and integers at equal bits.
+  method balanced "$seeds" 'none int8 e2m3'
+  method fp4dit-alpha "$seeds" 'none e3m4:token e2m3:token' --recipe fp4dit-alpha --objective block
+  method fp4dit-alpha-blocks-only 0 'none e3m4:token e2m3:token' --recipe fp4dit-alpha $other --objective block
+  method fp4dit-sigma 0 'none e3m4:token e2m3:token' --recipe fp4dit-sigma --objective block
+  method int4-gptq "$seeds" 'none int8 int6 e2m3' --method gptq $int4
+  method int4-nearest 0 'none int8 int6' --method nearest --scale absmax $int4
+  method int4-adaround 0 'none int8 int6' --method adaround $int4
+  method int4-adaround-20k 0 'none int8 int6' --method adaround --iterations 20000 $int4
+  method int4-descent 0 'none int8 int6' $int4
+
+  # E2M1, one step after another.
+  method nearest 0 'none int8 e2m3' --method nearest --scale absmax $e2m1
+  method nearest-output-scales 0 'none int8 e2m3' --method nearest $e2m1
+  method gptq-absmax 0 'none int8 e2m3' --method gptq --scale absmax $e2m1
+  method gptq 0 'none int8 e2m3' --method gptq $e2m1
+  method adaround 0 'none int8 e2m3' --method adaround $e2m1
+  method adaround-plain 0 'none int8 e2m3' --method adaround --no-scale-aware $e2m1
+  method descent "$seeds" 'none int8 e2m3' $e2m1
+
+  # Siblings.
+  method fpq-greedy-a8 0 'none own' --recipe fpq-greedy
+  method fpq-greedy-a6 0 own --recipe fpq-greedy --activation-bits 6
+  method afpq 0 'none int8 e2m3' $e2m1 --asymmetric
+  method ams-fp5.33 0 'none int8 e2m3' --method nearest $plain --format "$blocks=fp5.33"
+  method ams-fp4.25 0 'none int8 e2m3' --method nearest $plain --format "$blocks=fp4.25"
+  nvfp4="--method nearest --format $blocks=e2m1 --group-size 16 --scale-type e4m3 --hadamard 1 --no-center"
+  method nvfp4 0 'none int8 e2m3' $nvfp4 --scale absmax
+  method four-over-six 0 'none int8 e2m3' $nvfp4 --scale four-over-six
+  method smooth 0 'none int8 e2m3' $e2m1 --smooth 0.5
+  method svdquant-16 0 'none int8 e2m3' --method gptq $e2m1 --smooth 0.5 --rank 16 --rank-metric weight
+  method rank-16 0 'none int8 e2m3' $e2m1 --rank 16
+
+  # What makes balanced: one thing less, or another in its place.
+  for size in 32 128 256; do method "group-$size" 0 'none e2m3' --group-size $size; done
+  method scales-f16-group-128 0 'none e2m3' --scale-type f16 --group-size 128
+  method no-center "$seeds" 'none e2m3' --no-center
+  method no-hadamard 0 'none e2m3' --hadamard 1
+  method no-center-no-hadamard 0 'none e2m3' --no-center --hadamard 1
+  method smooth-too 0 'none e2m3' --smooth 0.25
+  method balanced-e2m1 "$seeds" 'none e2m3' --format "$blocks=e2m1"
+  method balanced-int4 0 'none e2m3' --format "$blocks=int4"
+  method balanced-best-format 0 'none e2m3' $(best_formats)
+  method best-format 0 'none e2m3' $plain $(best_formats $plain)
+  method balanced-gptq 0 'none e2m3' --method gptq
+  method balanced-adaround 0 'none e2m3' --method adaround
+  method balanced-nearest 0 'none e2m3' --method nearest
+  method balanced-mse-scales 0 'none e2m3' --scale mse
+  method balanced-damping-0.1 0 'none e2m3' --damping 0.1
+  method balanced-no-bias-correction 0 'none e2m3' --no-bias-correction
+  method balanced-block-tuned 0 'none e2m3' --objective block --iterations 1000
+  method balanced-block-tuned-codes 0 'none e2m3' --objective block --iterations 1000 --tune-codes
+  method scales-f16-group-128-block-tuned 0 'none e2m3' --scale-type f16 --group-size 128 --objective block --iterations 1000
+
+  # FP4DiT's parts.
+  method fp4dit-alpha-by-layer 0 'none e2m3:token' --recipe fp4dit-alpha
+  method fp4dit-alpha-full-inputs 0 'none e2m3:token' --recipe fp4dit-alpha --objective block --inputs full
+  method fp4dit-alpha-plain 0 'none e2m3:token' --recipe fp4dit-alpha --objective block --no-scale-aware
+}
+methods | xargs -P "$(nproc)" -L 1 sh "$parts/row.sh"
+
+[ -e "$out/trace.tsv" ] || { sh "$parts/trace.sh" "$out/stats-0.safetensors" "$out" > "$out/trace.part"; mv "$out/trace.part" "$out/trace.tsv"; }
+awk -f "$parts/results.awk" $(find "$out/rows" -name "*.tsv" | sort) > "$out/results.tsv"
+awk -f "$parts/differences.awk" $(find "$out/rows" -name "*.tsv" | sort) > "$out/differences.tsv"
+awk -f "$parts/table.awk" "$out/differences.tsv" "$out/results.tsv" > "$out/table.md"
+gnuplot -e "folder='$out'" "$parts/results.gnuplot"

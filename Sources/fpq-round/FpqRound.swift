@@ -50,7 +50,7 @@ struct FpqRound: Tool {
   var recipe = Recipe.balanced
 
   @Option(
-    help: "nearest, gptq, adaround or descent (default: descent; adaround with fpq-greedy).")
+    help: "nearest, gptq, adaround or descent (default: descent with balanced, else adaround).")
   var method: RoundingMethod?
 
   @Option(
@@ -80,8 +80,8 @@ struct FpqRound: Tool {
 
   @Option(
     help: """
-      How scales are found: absmax, mse (by weight error), output (by output error; default), four-over-six (e2m1 \
-      with --scale-type e4m3).
+      How scales are found: absmax (default of the fp4dit recipes), mse (by weight error), output (by output error; \
+      default of balanced), four-over-six (e2m1 with --scale-type e4m3).
       """)
   var scale: ScaleSearch?
 
@@ -122,8 +122,10 @@ struct FpqRound: Tool {
   @Flag(inversion: .prefixedNo, help: "Round the strongest input channels first (gptq, descent).")
   var sortChannels = true
 
-  @Flag(inversion: .prefixedNo, help: "Correct the bias by what the mean input loses.")
-  var biasCorrection = true
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Correct the bias by what the mean input loses (default: not with the fp4dit recipes).")
+  var biasCorrection: Bool?
 
   @Option(
     help: "layer (each by its own output), or block (whole transformer blocks; adaround, descent).")
@@ -203,7 +205,7 @@ struct FpqRound: Tool {
     stage.overrides.skipped = skip
     stage.objective.damping = damping
     stage.objective.order = sortChannels ? .descending : .natural
-    stage.objective.biasCorrection = biasCorrection
+    stage.objective.biasCorrection = biasCorrection ?? stage.objective.biasCorrection
     stage.options.method = method ?? stage.options.method
     stage.options.groupSize = groupSize ?? stage.options.groupSize
     stage.options.scaleSearch = scale ?? stage.options.scaleSearch

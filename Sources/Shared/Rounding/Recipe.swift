@@ -35,9 +35,17 @@ extension Recipe {
     var options = RoundingOptions(format: try NumberFormat(format))
     switch self {
     case .balanced: (options.groupSize, options.scaleType) = (64, .e4m3)
-    case .fp4ditAlpha, .fp4ditSigma: break
+    case .fp4ditAlpha, .fp4ditSigma: (options.method, options.scaleSearch) = (.adaround, .absmax)
     case .fpqGreedy: (options.method, options.isPerTensor) = (.adaround, true)
     }
+    return options
+  }
+
+  /// What is minimised where the user says nothing else.
+  var objective: ObjectiveOptions {
+    var options = ObjectiveOptions()
+    // The paper leaves biases as they are.
+    options.biasCorrection = self == .balanced || self == .fpqGreedy
     return options
   }
 

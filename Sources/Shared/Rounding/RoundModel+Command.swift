@@ -23,7 +23,7 @@ extension RoundModel {
     }
     if let alpha = input.smoothing { words += ["--smooth", "\(alpha)"] }
     if objective.order == .natural { words.append("--no-sort-channels") }
-    if !objective.biasCorrection { words.append("--no-bias-correction") }
+    words.append(objective.biasCorrection ? "--bias-correction" : "--no-bias-correction")
     if options.method == .adaround {
       words += ["--iterations", "\(options.adaRound.iterations)"]
       if !options.adaRound.scaleAware { words.append("--no-scale-aware") }

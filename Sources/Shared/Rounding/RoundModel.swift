@@ -17,7 +17,7 @@ package struct RoundModel {
   package var heldOut: String?
   package let recipe: Recipe
   package var overrides = LayerOverrides()
-  package var objective = ObjectiveOptions()
+  package var objective: ObjectiveOptions
   package var input: InputOptions
   /// The format, and what the recipe sets, is replaced by each layer's own.
   package var options: RoundingOptions
@@ -34,7 +34,7 @@ package struct RoundModel {
   /// Rounds as `recipe` has it.
   package init(_ recipe: Recipe = .balanced) throws {
     self.recipe = recipe
-    (options, input) = (try recipe.rounding(), recipe.input)
+    (options, input, objective) = (try recipe.rounding(), recipe.input, recipe.objective)
   }
 
   package func run() throws {
