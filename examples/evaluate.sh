@@ -21,14 +21,18 @@ done
 [ -e "$out/float.safetensors" ] \
   || dit-run -m "$model" -f "$parts/prompts.txt" -s 5000 -o "$out/float/%02d.png" --save-latents "$out/float.safetensors"
 
-best_formats() { # OPTIONS...: for each layer the format whose output loses least on prompts it was not rounded for
-  for format in e2m1 e1m2 e3m0 int4 lloyd4; do
+best_formats() { # FILE FORMATS OPTIONS...: for each layer that whose output loses least on prompts it was not rounded for; kept in FILE
+  chosen=$out/$1 formats=$2
+  shift 2
+  [ -e "$chosen" ] || for format in $formats; do
     fpq-round -i "$out/stats-0.safetensors" --held-out "$out/stats-10000.safetensors" --format "$blocks=$format" "$@" \
       -o "$out/codes.safetensors" --report "$out/layers.tsv"
     tail -n +2 "$out/layers.tsv" | cut -f 1,2,9
   done | awk -F '\t' '
     !($1 in least) || $3 < least[$1] { least[$1] = $3; format[$1] = $2 }
-    END { for (layer in format) print "--format " layer "=" format[layer] }' | sort
+    END { for (layer in format) print "--format " layer "=" format[layer] }' | sort > "$chosen.part"
+  [ -e "$chosen" ] || mv "$chosen.part" "$chosen"
+  cat "$chosen"
 }
 
 method() { # NAME SEEDS ACTIVATIONS ROUND-OPTIONS...: a line for xargs for each calibration
@@ -66,7 +70,7 @@ methods() {
   method gptq 0 'none int8 e2m3' --method gptq $e2m1
   method adaround 0 'none int8 e2m3' --method adaround $e2m1
   method adaround-plain 0 'none int8 e2m3' --method adaround --no-scale-aware $e2m1
-  method descent "$seeds" 'none int8 e2m3' $e2m1
+  method descent 0 'none int8 e2m3' $e2m1
 
   # Siblings.
   method fpq-greedy-a8 0 'none own' --recipe fpq-greedy
@@ -84,28 +88,26 @@ methods() {
   # What makes balanced: one thing less, or another in its place.
   for size in 32 128 256; do method "group-$size" 0 'none e2m3' --group-size $size; done
   method scales-f16-group-128 0 'none e2m3' --scale-type f16 --group-size 128
-  method no-center "$seeds" 'none e2m3' --no-center
+  method no-center 0 'none e2m3' --no-center
   method no-hadamard 0 'none e2m3' --hadamard 1
   method no-center-no-hadamard 0 'none e2m3' --no-center --hadamard 1
   method smooth-too 0 'none e2m3' --smooth 0.25
-  method balanced-e2m1 "$seeds" 'none e2m3' --format "$blocks=e2m1"
+  method balanced-e2m1 0 'none e2m3' --format "$blocks=e2m1"
   method balanced-int4 0 'none e2m3' --format "$blocks=int4"
-  method balanced-best-format 0 'none e2m3' $(best_formats)
-  method best-format 0 'none e2m3' $plain $(best_formats $plain)
+  method balanced-best-format 0 'none e2m3' $(best_formats best-formats 'e2m1 e1m2 e3m0 int4 lloyd4')
+  method best-fp4-format 0 'none e2m3' $plain $(best_formats best-fp4-formats 'e2m1 e1m2 e3m0' $plain)
   method balanced-gptq 0 'none e2m3' --method gptq
-  method balanced-adaround 0 'none e2m3' --method adaround
   method balanced-nearest 0 'none e2m3' --method nearest
   method balanced-mse-scales 0 'none e2m3' --scale mse
   method balanced-damping-0.1 0 'none e2m3' --damping 0.1
   method balanced-no-bias-correction 0 'none e2m3' --no-bias-correction
-  method balanced-block-tuned 0 'none e2m3' --objective block --iterations 1000
-  method balanced-block-tuned-codes 0 'none e2m3' --objective block --iterations 1000 --tune-codes
-  method scales-f16-group-128-block-tuned 0 'none e2m3' --scale-type f16 --group-size 128 --objective block --iterations 1000
+  method balanced-block-tuned 0 'none e2m3' --objective block --iterations 500
+  method balanced-block-tuned-codes 0 'none e2m3' --objective block --iterations 500 --tune-codes
+  method scales-f16-group-128-block-tuned 0 'none e2m3' --scale-type f16 --group-size 128 --objective block --iterations 500
 
   # FP4DiT's parts.
   method fp4dit-alpha-by-layer 0 'none e2m3:token' --recipe fp4dit-alpha
   method fp4dit-alpha-full-inputs 0 'none e2m3:token' --recipe fp4dit-alpha --objective block --inputs full
-  method fp4dit-alpha-plain 0 'none e2m3:token' --recipe fp4dit-alpha --objective block --no-scale-aware
 }
 methods | xargs -P "$(nproc)" -L 1 sh "$parts/row.sh"
 
