@@ -16,10 +16,10 @@ package struct InputOptions: Sendable {
 }
 
 /// How the input of one site is prepared, which the layers that read it share.
-struct SiteInput {
-  let transform: InputTransform
+package struct SiteInput {
+  package let transform: InputTransform
   /// The prepared input is never negative.
-  let isNonnegative: Bool
+  package let isNonnegative: Bool
 
   /// GELU's least value is -.17004.
   private static let geluLowerBound: Float = -0.17004
@@ -29,7 +29,7 @@ struct SiteInput {
   ///   - weights: of all layers that read it, each [outputs][inputs].
   ///   - options: what to do.
   /// - Throws: `Failure` naming the site for a mean that F16 does not hold.
-  init(_ moments: SiteMoments, weights: [Matrix], options: InputOptions) throws {
+  package init(_ moments: SiteMoments, weights: [Matrix], options: InputOptions) throws {
     let channels = moments.sum.count
     // The largest block of a power of two that divides the channels.
     let hadamard = min(options.hadamard, channels & -channels)

@@ -16,6 +16,17 @@ package struct SiteMoments {
   /// Of all inputs; nil for statistics of a version that did not count.
   package let histogram: MagnitudeHistogram?
 
+  /// - Parameters:
+  ///   - site: the name.
+  ///   - gram: Sum x x' [inputs][inputs].
+  ///   - sum: Sum x [inputs].
+  ///   - tokens: that were summed.
+  ///   - absmax: the largest |x| of each channel [inputs].
+  package init(site: String, gram: Matrix, sum: [Float], tokens: Int, absmax: [Float]) {
+    (self.site, self.gram, self.sum, self.tokens) = (site, gram, sum, tokens)
+    (self.absmax, histogram) = (absmax, nil)
+  }
+
   init(_ statistics: SiteStatistics) {
     site = statistics.site
     let channels = statistics.channels
@@ -27,7 +38,7 @@ package struct SiteMoments {
     histogram = statistics.histogram
   }
 
-  func objective(_ options: ObjectiveOptions, _ transform: InputTransform) throws -> SiteObjective {
+  package func objective(_ options: ObjectiveOptions, _ transform: InputTransform) throws -> SiteObjective {
     try SiteObjective(
       site: site, gram: gram, sum: sum, tokens: Double(tokens), transform: transform,
       options: options)
