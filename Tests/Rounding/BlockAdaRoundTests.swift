@@ -56,6 +56,7 @@ import Testing
     #expect(unit.loss(of: rounded.layers).training == rounded.after.training)
     let again = try BlockCase.shared().unit(3, setting)
     let same = try round(again, options: options)
-    #expect(zip(same.layers, rounded.layers).allSatisfy { $0.quantized.codes == $1.quantized.codes })
+    #expect(
+      zip(same.layers, rounded.layers).allSatisfy { $0.quantized.codes == $1.quantized.codes })
   }
 }

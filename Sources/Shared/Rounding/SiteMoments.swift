@@ -38,7 +38,9 @@ package struct SiteMoments {
     histogram = statistics.histogram
   }
 
-  package func objective(_ options: ObjectiveOptions, _ transform: InputTransform) throws -> SiteObjective {
+  package func objective(_ options: ObjectiveOptions, _ transform: InputTransform) throws
+    -> SiteObjective
+  {
     try SiteObjective(
       site: site, gram: gram, sum: sum, tokens: Double(tokens), transform: transform,
       options: options)
