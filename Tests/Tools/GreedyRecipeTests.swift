@@ -29,13 +29,14 @@ struct GreedyRecipeTests {
       environment: environment)
   }
 
-  /// The model of `bits` bits of activations.
+  /// The model of `bits` bits of activations, two of its six blocks packed.
   private func pack(bits: String) throws -> (codes: String, packed: String) {
     let (codes, packed) = (here.file("codes"), here.file("packed.safetensors"))
-    let rounded = try round(["--method", "nearest", "--activation-bits", bits], codes)
+    let two = ["--skip", "transformer_blocks.[1-4].*"]
+    let rounded = try round(["--method", "nearest", "--activation-bits", bits] + two, codes)
     #expect(rounded.status == 0, "\(rounded.error)")
     let result = try Shell.run("fpq-pack", ["-i", codes, "-o", packed, "--verify"])
-    #expect(result.status == 0 && result.error.contains("verified 60 layers"), "\(result.error)")
+    #expect(result.status == 0 && result.error.contains("verified 20 layers"), "\(result.error)")
     return (codes, packed)
   }
 
@@ -49,7 +50,7 @@ struct GreedyRecipeTests {
       let file = try SafetensorsFile(path)
       #expect(file.metadata["fpq.activations"] == nil)
       let layers = try LayerFormats(json: file.metadata["fpq.layers"] ?? "", place: path)
-      #expect(layers.entries.count == 60)
+      #expect(layers.entries.count == 20)
       for (layer, entry) in layers.entries {
         #expect(["e1m2", "e2m1", "e3m0"].contains(entry.format.name))
         let scales = try file.tensor("\(layer).scales")
@@ -115,8 +116,8 @@ struct GreedyRecipeTests {
       let result = try draw(packed, options)
       return try here.write("\(index).png", result.output)
     }
-    // Inputs of four mantissa bits are off by 1.3 % over a binade, 38 dB, and by what is clipped; sixty layers leave more than inputs of three
-    // bits do of twenty (FormatTests), and a wrong sign or scale in one less than 15.
+    // Inputs have three to five mantissa bits, whatever the search finds best for a site: they leave what FormatTests says of three, or more;
+    // a wrong sign or scale in one layer leaves less than 15.
     let compared = try Shell.run("fpq-show", ["compare"] + pictures + ["--min-psnr", "22"])
     #expect(compared.status == 0, "\(compared.text)")
   }
