@@ -17,25 +17,6 @@ private func options(
   return options
 }
 
-/// The mean squared output error over tr(W G W') / n by its definition in f64, from the bytes that are written.
-private func error(_ layer: SyntheticLayer, _ rounded: RoundedLayer) -> Double {
-  let values = rounded.quantized.dequantized()
-  let count = layer.weight.columns
-  func rows(_ body: (Int, Int) -> Double) -> [[Double]] {
-    (0..<layer.weight.rows).map { row in (0..<count).map { body(row, $0) } }
-  }
-  let g = (0..<count).map { i in (0..<count).map { Double(layer.gram.row(i)[$0]) } }
-  let mean = layer.sum.map { Double($0) / Double(layer.tokens) }
-  let e = rows { Double(values.row($0)[$1]) - Double(layer.weight.row($0)[$1]) }
-  var total = quadratic(e, g) / Double(layer.tokens)
-  // The mean of (e'x + b)^2 is e'Ge/n + 2 b e'mu + b^2.
-  for (row, b) in zip(e, rounded.biasCorrection.map { Double($0) }) {
-    total += 2 * b * zip(row, mean).reduce(0) { $0 + $1.0 * $1.1 } + b * b
-  }
-  let w = rows { Double(layer.weight.row($0)[$1]) }
-  return total / (quadratic(w, g) / Double(layer.tokens))
-}
-
 @Test(arguments: RoundingMethod.allCases, [true, false])
 func reportedErrorIsTheOutputError(method: RoundingMethod, corrected: Bool) throws {
   let layer = SyntheticLayer(outputs: 24, inputs: 160, tokens: 1600)
@@ -44,7 +25,7 @@ func reportedErrorIsTheOutputError(method: RoundingMethod, corrected: Bool) thro
   let rounded = try round(layer.problem(objective), options: options(method))
   #expect(rounded.biasCorrection.contains { $0 != 0 } == corrected)
   // f32 statistics and products: the error is some thousandths of the power, of which 7 digits are kept.
-  let exact = error(layer, rounded)
+  let exact = layer.error(of: rounded)
   #expect(abs(rounded.report.errorAfter / exact - 1) < 2e-3, "\(exact)")
   #expect(abs(rounded.report.sqnrAfter + 10 * log10(rounded.report.errorAfter)) < 1e-9)
 }
@@ -176,7 +157,7 @@ func sharedBitsAreSearchedAndRoundedToNearestOnly(format: String) throws {
   #expect(output.quantized.scales.groups == 1)
   #expect(output.report.changedCodes == 0)
   // f32 statistics and products, as above.
-  #expect(abs(output.report.errorAfter / error(layer, output) - 1) < 2e-3)
+  #expect(abs(output.report.errorAfter / layer.error(of: output) - 1) < 2e-3)
   #expect(output.report.errorAfter < absmax.report.errorAfter)
   #expect(
     try rounded(.nearest, .absmax, .overwrite).report.errorAfter > absmax.report.errorAfter)

@@ -1,3 +1,4 @@
+import Formats
 import Foundation
 import Rounding
 import Tensors
@@ -51,6 +52,28 @@ struct SyntheticLayer {
 
   func problem(_ options: ObjectiveOptions = ObjectiveOptions()) throws -> LayerProblem {
     LayerProblem(place: "m: w", weight: weight, objective: try objective(options))
+  }
+
+  /// The mean squared output error over tr(W G W') / n by its definition in f64, from the bytes that are written.
+  func error(of rounded: RoundedLayer) -> Double {
+    let values = rounded.quantized.dequantized()
+    let branch = rounded.branch?.weight()
+    let count = weight.columns
+    func rows(_ body: (Int, Int) -> Double) -> [[Double]] {
+      (0..<weight.rows).map { row in (0..<count).map { body(row, $0) } }
+    }
+    let g = (0..<count).map { i in (0..<count).map { Double(gram.row(i)[$0]) } }
+    let mean = sum.map { Double($0) / Double(tokens) }
+    let e = rows {
+      Double(values.row($0)[$1]) + Double(branch?.row($0)[$1] ?? 0) - Double(weight.row($0)[$1])
+    }
+    var total = quadratic(e, g) / Double(tokens)
+    // The mean of (e'x + b)^2 is e'Ge/n + 2 b e'mu + b^2.
+    for (row, b) in zip(e, rounded.biasCorrection.map { Double($0) }) {
+      total += 2 * b * zip(row, mean).reduce(0) { $0 + $1.0 * $1.1 } + b * b
+    }
+    let w = rows { Double(weight.row($0)[$1]) }
+    return total / (quadratic(w, g) / Double(tokens))
   }
 }
 

@@ -20,7 +20,11 @@ struct OutputTests {
         ["-m", Fixture.model, "-f", fixture.prompts, "--limit", "1", "-o", output]
           + Fixture.sampling
       ),
-      ("fpq-round", ["-i", fixture.stats, "-o", output]),
+      // One block to nearest: what is looked at is how it is written.
+      (
+        "fpq-round",
+        ["-i", fixture.stats, "--layers", "*.0.*", "--method", "nearest", "-o", output]
+      ),
       ("fpq-pack", ["-i", fixture.codes, "-o", output]),
       ("dit-run", ["-m", fixture.packed, "-p", "owl", "--steps", "1", "-o", output]),
     ]

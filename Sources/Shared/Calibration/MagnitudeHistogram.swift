@@ -36,7 +36,7 @@ package struct MagnitudeHistogram: Sendable, Equatable {
   }
 
   /// Counts the `count` values at `x`.
-  mutating func add(_ x: UnsafePointer<Float>, count: Int) {
+  package mutating func add(_ x: UnsafePointer<Float>, count: Int) {
     let (bins, chunk) = (MagnitudeHistogram.bins, 1 << 16)
     // [chunks][bins]: integers add up the same in any order.
     var parts = [Int64](repeating: 0, count: (count + chunk - 1) / chunk * bins)

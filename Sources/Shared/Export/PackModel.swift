@@ -24,7 +24,11 @@ package struct PackModel {
   package init() {}
 
   package func run() throws {
-    _ = try activations.map { try ActivationFormat.parse($0) }
+    if let format = try activations.flatMap(ActivationFormat.parse), format.granularity == .static {
+      throw Failure(
+        "activations \(format): expected token or token-group; static scales come with codes of fpq-greedy"
+      )
+    }
     _ = try attention.map(AttentionFormat.init)
     let shards = try inputs.map { try CodesFile($0) }
     let codes = try MergedCodes(shards)
@@ -37,6 +41,7 @@ package struct PackModel {
     }
     let packed = try PackedTensors(codes: codes, weights: source.weights)
     let attention = try attention ?? codes.metadata.setting("attention", in: codes.path)
+    try codes.layers.check(AttentionFormat(attention))
     let metadata = StreamMetadata(
       kind: .packed, model: codes.metadata.model, modelSHA256: sha256,
       history: codes.metadata.history
@@ -68,10 +73,10 @@ package struct PackModel {
   ///
   /// - Throws: `Failure` when the user asks for one and no layer would take it.
   private func sharedActivations(_ codes: MergedCodes) throws -> String? {
-    let own = Set(codes.layers.entries.values.map(\.activations))
-    guard !own.contains(nil) else { return activations ?? "e2m3:token-group" }
+    guard codes.layers.haveOwnActivations else { return activations ?? "e2m3:token-group" }
     guard activations == nil else {
-      let formats = own.compactMap(\.self).sorted().joined(separator: ", ")
+      let own = Set(codes.layers.entries.values.compactMap(\.activations))
+      let formats = own.sorted().joined(separator: ", ")
       throw Failure(
         codes.path,
         "expected no --activations for layers with formats of their own (\(formats)); dit-run --activations overrides them"

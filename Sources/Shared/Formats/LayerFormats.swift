@@ -44,6 +44,19 @@ package struct LayerFormats: Sendable {
 
   package init(_ entries: [String: Entry]) { self.entries = entries }
 
+  /// Whether each layer has an activation format of its own.
+  package var haveOwnActivations: Bool { entries.values.allSatisfy { $0.activations != nil } }
+
+  /// Refuses to round query, key and value as the activations where these have no format in common.
+  ///
+  /// - Throws: `Failure` naming the option.
+  package func check(_ attention: AttentionFormat) throws {
+    guard attention != .asActivations || !haveOwnActivations else {
+      throw Failure(
+        "attention activations: expected a format such as e2m3, as every layer has its own")
+    }
+  }
+
   /// Reads the JSON text written by `json`.
   ///
   /// - Throws: `Failure` naming `place` and the layer for anything else.

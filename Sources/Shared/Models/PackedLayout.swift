@@ -24,9 +24,9 @@ package struct PackedLayout: Sendable {
     metadata = try StreamMetadata(of: source, expected: .packed)
     layers = try LayerFormats(
       json: metadata.setting("layers", in: source.path), place: source.path)
-    let haveOwn = layers.entries.values.allSatisfy { $0.activations != nil }
     activations =
-      haveOwn ? nil : try ActivationFormat.parse(metadata.setting("activations", in: source.path))
+      layers.haveOwnActivations
+      ? nil : try ActivationFormat.parse(metadata.setting("activations", in: source.path))
     attention = try AttentionFormat(metadata.setting("attention", in: source.path))
   }
 
@@ -59,6 +59,12 @@ package struct PackedLayout: Sendable {
       case .asPacked: try entry.activations.map(ActivationFormat.parse) ?? self.activations
       case .use(let format): format
       }
+    let own = entry.activations ?? self.activations?.description
+    if let format, format.granularity == .static, let own, own != format.description {
+      throw Failure(
+        "activations \(format): expected \(own), for which \(name) has a scale, or one found online"
+      )
+    }
     let preparation = try QuantizedTokens.Preparation(
       transform: transform.isIdentity ? nil : transform,
       activation: entry.isNonnegative ? format?.nonnegative : format,

@@ -36,7 +36,11 @@ package struct RunPrecision: Sendable {
   }
 
   /// The format that query, key and value are rounded to.
-  package func attention(of packed: PackedLayout?) -> ActivationFormat? {
-    (attention ?? packed?.attention ?? .none).resolved(activations: activations(of: packed))
+  ///
+  /// - Throws: `Failure` when it is to be that of the activations, and each layer has its own.
+  package func attention(of packed: PackedLayout?) throws -> ActivationFormat? {
+    let format = attention ?? packed?.attention ?? .none
+    if case .asPacked = activations, let packed { try packed.layers.check(format) }
+    return format.resolved(activations: activations(of: packed))
   }
 }

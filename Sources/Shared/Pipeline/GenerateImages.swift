@@ -114,7 +114,7 @@ package struct GenerateImages {
     if let formats = precision.activationSummary(of: source.packed) {
       text += ", FPQ: \(source.packed == nil ? "W16" : "W4") \(formats)"
     }
-    if let attention = precision.attention(of: source.packed) {
+    if let attention = try precision.attention(of: source.packed) {
       text += ", Attention: \(attention.format)"
     }
     return text + ", Version: fpq \(StreamMetadata.version)"

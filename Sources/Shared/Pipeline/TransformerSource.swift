@@ -42,7 +42,7 @@ package struct TransformerSource {
   /// - Throws: `Failure` naming the tensor that is missing or does not fit.
   package func transformer(_ precision: RunPrecision = RunPrecision()) throws -> PixArtTransformer {
     try PixArtTransformer(
-      config: config, weights: weights, attention: precision.attention(of: packed)
+      config: config, weights: weights, attention: try precision.attention(of: packed)
     ) { name, inputs, outputs in
       if let packed {
         return try packed.linear(

@@ -49,7 +49,7 @@ package final class BlockLinear {
 
   /// Takes weight and bias as they are stored.
   func set(_ rounded: RoundedLayer) {
-    let values = rounded.quantized.dequantized()
+    let values = rounded.values()
     weight.pointer.update(from: values.pointer, count: values.count)
     for (row, correction) in rounded.biasCorrection.enumerated() {
       bias.value.pointer[row] = original[row] + correction

@@ -11,21 +11,21 @@ import Tensors
 ///
 /// Limitations: no E5M2 among the formats of inputs, as its levels go beyond Int32. For inputs above 2^-15 of the clip its error is
 /// four times E4M3's.
-struct GreedySearch {
+package struct GreedySearch {
   /// Of a weight, in the order in which they are tried.
-  static let weightFormats = ["e1m2", "e2m1", "e3m0"]
+  package static let weightFormats = ["e1m2", "e2m1", "e3m0"]
   /// Of an input, by its bits.
-  static let activationFormats = [
+  package static let activationFormats = [
     8: ["e2m5", "e3m4", "e4m3"], 6: ["e2m3", "e3m2", "int6", "e4m1"],
   ]
   private static let clips = (0..<111).map { 0.1 + 0.01 * Double($0) }
 
   /// What was found.
-  let format: NumberFormat
+  package let format: NumberFormat
   /// Positive, but 0 or as `stored` makes it when all values are 0.
-  let scale: Double
+  package let scale: Double
   /// The mean squared error.
-  let error: Double
+  package let error: Double
 
   /// Searches `formats`.
   ///
@@ -34,7 +34,7 @@ struct GreedySearch {
   ///   - absmax: its largest magnitude.
   ///   - formats: symmetric; at least one.
   ///   - stored: the scale as it will be kept, which is the one that is judged.
-  init(
+  package init(
     _ moments: MagnitudeMoments, absmax: Float, formats: [NumberFormat],
     stored: (Double) -> Double
   ) {
@@ -63,7 +63,7 @@ struct GreedySearch {
   ///   - place: names the weight in a failure.
   /// - Returns: [rows][1].
   /// - Throws: `Failure` for a row that is longer than a group may be, or a weight that is not finite.
-  static func scales(
+  package static func scales(
     of weight: Matrix, formats: [NumberFormat], place: String
   ) throws -> GroupScales {
     guard weight.columns <= FPQ_LONGEST_GROUP else {

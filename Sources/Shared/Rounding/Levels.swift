@@ -21,18 +21,16 @@ package struct Levels {
   }
 
   /// V [rows][columns].
-  func values() -> Matrix { scales.values(of: codes()) }
+  func values() -> Matrix {
+    let values = Matrix(rows: matrix.rows, columns: matrix.columns)
+    Parallel.chunks(of: matrix.rows, size: 16) { range in
+      copyValues(range, to: values.row(range.lowerBound))
+    }
+    return values
+  }
 
   /// V - W [rows][columns].
-  func residual(from weight: Matrix) -> Matrix {
-    let residual = Matrix(rows: weight.rows, columns: weight.columns)
-    Parallel.chunks(of: weight.rows, size: 16) { range in
-      copyValues(range, to: residual.row(range.lowerBound))
-      let (w, e) = (weight.row(range.lowerBound), residual.row(range.lowerBound))
-      for k in 0..<(range.count * weight.columns) { e[k] -= w[k] }
-    }
-    return residual
-  }
+  func residual(from weight: Matrix) -> Matrix { difference(values(), weight) }
 
   /// A copy that may be changed by itself.
   func copy() -> Levels {

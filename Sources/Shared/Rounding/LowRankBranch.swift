@@ -37,6 +37,9 @@ package struct LowRankBranch: Sendable {
     of weight: Matrix, rank: Int, metric: RankMetric, objective: SiteObjective, place: String
   ) throws {
     let (rows, columns) = (weight.rows, weight.columns)
+    if let value = weight.values.first(where: { !$0.isFinite }) {
+      throw Failure(place, "expected finite weights, found \(value)")
+    }
     let subspace = LeadingSubspace(
       of: weight, transformed: metric == .output ? objective.gradient(of: weight) : weight,
       count: rank)

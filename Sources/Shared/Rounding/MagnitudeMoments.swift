@@ -6,7 +6,7 @@ import Tensors
 ///
 /// Within a cell of the format, between the thresholds around a level v, sum (|x| - v)^2 = M2 - 2 v M1 + v^2 M0, with moments M that
 /// are differences of sums over all magnitudes below a threshold.
-struct MagnitudeMoments {
+package struct MagnitudeMoments {
   /// Sums of 1, |x| and x^2.
   struct Sums {
     var zeroth = 0.0
@@ -20,7 +20,7 @@ struct MagnitudeMoments {
   private let below: (Double) -> Sums
 
   /// Of `values`, exactly; they must be finite.
-  init(of values: Matrix) {
+  package init(of values: Matrix) {
     let sorted = values.values.map(abs).sorted()
     // [values + 1].
     var (first, second) = ([0.0], [0.0])
@@ -47,7 +47,7 @@ struct MagnitudeMoments {
   /// root mean square of the bins' widths, 2^-8 of that of the values. That is the worst case; usually errors of
   /// neighbouring bins have other signs, as a bin is at most a quarter of the finest step of a format (`e2m5`: 2^-6 of
   /// the value).
-  init(_ histogram: MagnitudeHistogram) {
+  package init(_ histogram: MagnitudeHistogram) {
     let counts = histogram.counts
     /// The part from `a` to `b` of the values of `bin`.
     func add(_ bin: Int, from a: Double, to b: Double, to sum: inout Sums) {
@@ -77,10 +77,10 @@ struct MagnitudeMoments {
     }
   }
 
-  var meanSquare: Double { all.zeroth > 0 ? all.second / all.zeroth : 0 }
+  package var meanSquare: Double { all.zeroth > 0 ? all.second / all.zeroth : 0 }
 
   /// The mean of (x - q(x))^2 with q(x) the nearest of the levels of `format` times `scale` > 0.
-  func error(_ format: NumberFormat, scale: Double) -> Double {
+  package func error(_ format: NumberFormat, scale: Double) -> Double {
     guard all.zeroth > 0 else { return 0 }
     let levels = format.levels().levels.filter { $0 >= 0 }.map { Double($0) * scale }
     var (total, before) = (0.0, Sums())

@@ -22,7 +22,7 @@ package struct RoundedWeights: TensorSource {
     self.original = original
     var replaced: [String: Tensor] = [:]
     for (name, layer) in layers {
-      let (weight, transform) = (layer.rounded.quantized.dequantized(), layer.transform)
+      let (weight, transform) = (layer.rounded.values(), layer.transform)
       transform.pullBack(rows: weight.rows, columns: weight.columns, weight.pointer)
       var bias = zip(
         try original.tensor("\(name).bias", shape: [weight.rows]).floats(),

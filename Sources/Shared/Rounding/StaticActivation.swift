@@ -4,12 +4,12 @@ import Platform
 import Tensors
 
 /// The static activation format of an input site and its one scale, as `GreedySearch` finds them.
-struct StaticActivation {
-  let format: ActivationFormat
+package struct StaticActivation {
+  package let format: ActivationFormat
   /// Positive; 1 for a site that saw nothing but zeros.
-  let scale: Float
+  package let scale: Float
   /// The mean squared error over the mean square of the calibration inputs.
-  let relativeError: Double
+  package let relativeError: Double
 
   /// Searches the formats of `bits` bits.
   ///
@@ -19,7 +19,7 @@ struct StaticActivation {
   ///   - bits: a key of `GreedySearch.activationFormats`.
   ///   - place: names the site in a failure.
   /// - Throws: `Failure` for bits without formats, and for inputs that the histogram does not tell apart.
-  init(_ histogram: MagnitudeHistogram, absmax: Float, bits: Int, place: String) throws {
+  package init(_ histogram: MagnitudeHistogram, absmax: Float, bits: Int, place: String) throws {
     guard let names = GreedySearch.activationFormats[bits] else {
       throw Failure("activation bits: expected 8 or 6, found \(bits)")
     }
