@@ -82,6 +82,9 @@ extension FpqRound {
           "--advise tries formats and writes no codes: leave out --format, --output, --report, --held-out"
         )
       }
+      guard recipe != .fpqGreedy else {
+        throw ValidationError("--advise tries groups of weights; fpq-greedy has one scale a weight")
+      }
     } else if tsv {
       throw ValidationError("--tsv is for --advise; a table of the layers is --report")
     }
