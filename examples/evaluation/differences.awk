@@ -1,0 +1,65 @@
+# rows/METHOD:SEED:ACTIVATIONS.tsv -> how far each method is above balanced at as many bits of activations, in dB of the mean squared
+# difference over all pictures, with the paired bootstrap's 95 % interval over prompts. Where both have several calibration seeds, a
+# prompt's squared difference is the mean over those that both have.
+BEGIN { FS = OFS = "\t"; resamples = 2000 }
+FNR == 1 {
+  name = FILENAME
+  sub(/.*\//, "", name); sub(/\.tsv$/, "", name)
+  match(name, /^[^:]*:[^:]*:/)
+  split(substr(name, 1, RLENGTH), part, ":")
+  method = part[1]
+  class = bits(method, substr(name, RLENGTH + 1))
+  key = method SUBSEP class SUBSEP part[2]
+  if (!(key in first)) first[key] = FILENAME # of two formats of as many bits, that of the name that sorts first
+  if (part[2] != "-") pairs[method SUBSEP class]
+  seeds[part[2]]
+}
+/^[0-9]+\.png/ && first[key] == FILENAME { square[key SUBSEP $1] = 10 ^ (-$2 / 10); prompts[$1] }
+END {
+  srand(1)
+  n = 0
+  for (prompt in prompts) order[n++] = prompt
+  for (i = 0; i < resamples * n; i++) pick[i] = int(rand() * n)
+  print "method", "activation_bits", "difference_db", "low_db", "high_db"
+  for (pair in pairs) {
+    split(pair, part, SUBSEP)
+    if (part[1] != "balanced") compare(part[1], part[2])
+  }
+}
+
+function bits(method, format) {
+  if (format == "own") return method ~ /a6$/ ? 6 : 8
+  return format == "none" ? 16 : format ~ /^(int8|e3m4)/ ? 8 : 6
+}
+
+function compare(method, class,   seed, i, r, a, b, count, own, theirs) {
+  split("", own); split("", theirs)
+  for (seed in seeds) {
+    if (!((method SUBSEP class SUBSEP seed) in first) || !(("balanced" SUBSEP class SUBSEP seed) in first)) continue
+    for (i = 0; i < n; i++) {
+      theirs[i] += square[method SUBSEP class SUBSEP seed SUBSEP order[i]]
+      own[i] += square["balanced" SUBSEP class SUBSEP seed SUBSEP order[i]]
+    }
+  }
+  for (r = 0; r < resamples; r++) {
+    a = b = 0
+    for (i = 0; i < n; i++) { a += own[pick[r * n + i]]; b += theirs[pick[r * n + i]] }
+    if (b == 0) return
+    sample[r] = decibels(a / b)
+  }
+  sort(sample, resamples)
+  a = b = 0
+  for (i = 0; i < n; i++) { a += own[i]; b += theirs[i] }
+  printf "%s\t%d\t%.2f\t%.2f\t%.2f\n", method, class, decibels(a / b), sample[int(resamples * .025)], sample[int(resamples * .975)]
+}
+
+function decibels(ratio) { return 10 * log(ratio) / log(10) }
+
+function sort(x, count,   gap, i, j, value) { # Shell's
+  for (gap = int(count / 2); gap > 0; gap = int(gap / 2))
+    for (i = gap; i < count; i++) {
+      value = x[i]
+      for (j = i; j >= gap && x[j - gap] > value; j -= gap) x[j] = x[j - gap]
+      x[j] = value
+    }
+}
