@@ -4,7 +4,7 @@ SWIFT ?= swift
 PACKAGES := pkg-config libpng-dev libdnnl-dev libsentencepiece-dev libssl-dev gnuplot-nox
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: build demo test lint dependencies clean
+.PHONY: build demo evaluation test lint dependencies clean
 
 build: dependencies
 	$(SWIFT) build -c release
@@ -14,6 +14,13 @@ demo: build
 	@PATH="$(CURDIR)/.build/release:$$PATH" examples/demo.sh
 
 # Release mode: the C kernels and the Swift loops are too slow for the tests without optimization.
+# Compares the methods on the example model (about three hours on two cores); replaces the README's table, and the figures beside it.
+evaluation: build
+	PATH="$(CURDIR)/.build/release:$$PATH" examples/evaluate.sh evaluation
+	cp evaluation/results.tsv evaluation/differences.tsv evaluation/trace.tsv evaluation/results.png examples/evaluation/
+	awk -v table=evaluation/table.md -f examples/evaluation/insert.awk README.md > README.new
+	mv README.new README.md
+
 test: build
 	$(SWIFT) test -c release --disable-testable-imports
 

@@ -2,7 +2,7 @@
 # Compares rounding methods and activation formats on the example model, over 64 prompts and seeds outside the calibration.
 #
 #   examples/evaluate.sh [FOLDER]                everything: about two hours on two cores
-#   ROWS='balanced|gptq' examples/evaluate.sh    only the methods whose names match
+#   ROWS='balanced$|gptq' examples/evaluate.sh   only the methods whose names match
 #
 # Leaves in FOLDER (evaluation/): results.tsv, differences.tsv (paired bootstrap), trace.tsv (AdaRound), table.md, results.png, and in rows/ the
 # figures of every picture. A row that is there is not made again. Needs the built tools in PATH, awk and gnuplot.
@@ -14,7 +14,8 @@ model=$examples/emoji-pixart
 out=${1:-evaluation}
 mkdir -p "$out/float" "$out/rows"
 
-for seed in 0 10000 20000; do
+calibrations='0 10000 20000'
+for seed in $calibrations; do
   [ -e "$out/stats-$seed.safetensors" ] \
     || fpq-stats -m "$model" -f "$examples/calibration.txt" -s $seed -o "$out/stats-$seed.safetensors"
 done
@@ -35,11 +36,10 @@ best_formats() { # FILE FORMATS OPTIONS...: for each layer that whose output los
   cat "$chosen"
 }
 
-method() { # NAME SEEDS ACTIVATIONS ROUND-OPTIONS...: a line for xargs for each calibration
-  echo "$1" | grep -Eq "${ROWS:-.}" || return 0
-  for seed in $2; do
-    echo "'$out' $1 $seed '$3'" $(shift 3; for word in "$@"; do echo "'$word'"; done)
-  done
+method() { # NAME SEEDS ACTIVATIONS ROUND-OPTIONS...: a line of methods.tsv for each calibration
+  name=$1 seeds=$2 formats=$3
+  shift 3
+  for seed in $seeds; do printf '%s\t%s\t%s\t%s\n' "$name" "$seed" "$formats" "$*"; done
 }
 
 blocks='transformer_blocks.*'
@@ -47,17 +47,16 @@ plain='--group-size 128 --scale-type f16 --hadamard 1 --no-center' # nothing of 
 e2m1="$plain --format $blocks=e2m1"
 int4="$plain --format $blocks=int4"
 other="--skip adaln_single.* --skip caption_projection.* --skip pos_embed.* --skip proj_out"
-seeds='0 10000 20000'
 
 methods() {
   method float - 'int8 e3m4 e2m3 e2m3:token'
 
   # The default, FP4DiT as published, and integers at equal bits.
-  method balanced "$seeds" 'none int8 e2m3'
-  method fp4dit-alpha "$seeds" 'none e3m4:token e2m3:token' --recipe fp4dit-alpha --objective block
+  method balanced "$calibrations" 'none int8 e2m3'
+  method fp4dit-alpha "$calibrations" 'none e3m4:token e2m3:token' --recipe fp4dit-alpha --objective block
   method fp4dit-alpha-blocks-only 0 'none e3m4:token e2m3:token' --recipe fp4dit-alpha $other --objective block
   method fp4dit-sigma 0 'none e3m4:token e2m3:token' --recipe fp4dit-sigma --objective block
-  method int4-gptq "$seeds" 'none int8 int6 e2m3' --method gptq $int4
+  method int4-gptq "$calibrations" 'none int8 int6 e2m3' --method gptq $int4
   method int4-nearest 0 'none int8 int6' --method nearest --scale absmax $int4
   method int4-adaround 0 'none int8 int6' --method adaround $int4
   method int4-adaround-20k 0 'none int8 int6' --method adaround --iterations 20000 $int4
@@ -109,10 +108,16 @@ methods() {
   method fp4dit-alpha-by-layer 0 'none e2m3:token' --recipe fp4dit-alpha
   method fp4dit-alpha-full-inputs 0 'none e2m3:token' --recipe fp4dit-alpha --objective block --inputs full
 }
-methods | xargs -P "$(nproc)" -L 1 sh "$parts/row.sh"
+methods > "$out/methods.tsv"
 
-[ -e "$out/trace.tsv" ] || { sh "$parts/trace.sh" "$out/stats-0.safetensors" "$out" > "$out/trace.part"; mv "$out/trace.part" "$out/trace.tsv"; }
-awk -f "$parts/results.awk" $(find "$out/rows" -name "*.tsv" | sort) > "$out/results.tsv"
-awk -f "$parts/differences.awk" $(find "$out/rows" -name "*.tsv" | sort) > "$out/differences.tsv"
-awk -f "$parts/table.awk" "$out/differences.tsv" "$out/results.tsv" > "$out/table.md"
+awk -F "\t" -v rows="${ROWS:-.}" '$1 ~ rows' "$out/methods.tsv" \
+  | sed -e "s:^\(.*\)\t\(.*\)\t\(.*\)\t\(.*\)$:'$out' \1 \2 '\3' \4:" -e 's/ $//' \
+  | xargs -P "$(nproc)" -L 1 sh "$parts/row.sh"
+
+[ -e "$out/trace.tsv" ] \
+  || { sh "$parts/trace.sh" "$out/stats-0.safetensors" "$out" > "$out/trace.part"; mv "$out/trace.part" "$out/trace.tsv"; }
+rows=$(find "$out/rows" -name '*.tsv' | sort)
+awk -f "$parts/results.awk" $rows > "$out/results.tsv"
+awk -f "$parts/differences.awk" $rows > "$out/differences.tsv"
+awk -f "$parts/table.awk" "$out/methods.tsv" "$out/differences.tsv" "$out/results.tsv" > "$out/table.md"
 gnuplot -e "folder='$out'" "$parts/results.gnuplot"

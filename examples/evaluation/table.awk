@@ -1,30 +1,50 @@
-# differences.tsv results.tsv -> the README's table: a row for each method, in the order in which they are first drawn.
+# methods.tsv differences.tsv results.tsv -> the README's tables: a row for each method, the best at W4A6 first.
 BEGIN { FS = "\t" }
+FILENAME ~ /methods/ {
+  asks[$1] = length($4) > 200 ? substr($4, 1, 160) " …" : $4
+  # balanced with something less, or in its place; parts of FP4DiT.
+  isAblation[$1] = $1 ~ /^(balanced-|group-|no-|scales-|smooth-too|best-|fp4dit-alpha-)/
+  next
+}
 FNR == 1 { next }
-FILENAME ~ /differences/ { if ($2 == 6) difference[$1] = sprintf("%+.2f [%+.2f, %+.2f]", $3, $4, $5); next }
+FILENAME ~ /differences/ {
+  if ($2 == 6) difference[$1] = sprintf("%+.2f (%+.2f…%+.2f)", $3, $4, $5)
+  next
+}
 {
   class = $3 == "own" ? ($1 ~ /a6$/ ? 6 : 8) : $3 == "none" ? 16 : $3 ~ /^(int8|e3m4)/ ? 8 : 6
   key = $1 SUBSEP class
-  if ((key SUBSEP "format") in seen && seen[key SUBSEP "format"] != $3) next
-  seen[key SUBSEP "format"] = $3
   if (!($1 in bits)) { bits[$1] = $4; names[count++] = $1 }
+  # The first of two formats of as many bits.
+  if (key in format && format[key] != $3) next
+  format[key] = $3
   runs[key]++
   # All pictures of all calibrations: the mean of squares.
   square[key] += 10 ^ (-$8 / 10)
   if (!(key in low) || $8 < low[key]) low[key] = $8
   if (!(key in high) || $8 > high[key]) high[key] = $8
-  if (class == 16) { seconds[$1] = $6; megabytes[$1] = $7 }
-  if (class == 6) { ssim[$1] += $10; sharpness[$1] += $11; latents[$1] += $12; six[$1]++ }
+  if ($6 != "") { seconds[$1] += $6; megabytes[$1] = $7; rounds[$1]++ }
+  if (class == 6) { ssim[$1] += $10; sharpness[$1] += $11; latents[$1] += $12 }
 }
 END {
-  print "| method | bits | s | MB | W4A16 | W4A8 | W4A6 | above `balanced` at W4A6 | SSIM | sharpness | latent error |"
-  print "|---|---|---|---|---|---|---|---|---|---|---|"
   sort()
+  table(0)
+  print "\nWhat makes `balanced`, one thing less or another in its place, and the parts of FP4DiT:\n"
+  table(1)
+  print "\nThe options, after `fpq-round`:\n"
+  for (i = 0; i < count; i++) if (asks[names[i]] != "") print "- " names[i] ": `" asks[names[i]] "`"
+}
+
+function table(ablations,   i, m, six) {
+  print "| method | bits | s | MB | W4A16 | W4A8 | W4A6 | above `balanced` | SSIM | sharpness | latent error |"
+  print "|---|---|---|---|---|---|---|---|---|---|---|"
   for (i = 0; i < count; i++) {
     m = names[i]
-    printf "| %s | %s | %s | %s | %s | %s | %s | %s |", m, bits[m], seconds[m], megabytes[m], psnr(m, 16), psnr(m, 8), psnr(m, 6),
-      difference[m]
-    if (six[m]) printf " %.4f | %.3f | %.3f |\n", ssim[m] / six[m], sharpness[m] / six[m], latents[m] / six[m]
+    if (isAblation[m] + 0 != ablations) continue
+    printf "| %s | %s | %s | %s | %s | %s | %s | %s |", m, bits[m], rounds[m] ? sprintf("%.0f", seconds[m] / rounds[m]) : "", megabytes[m],
+      psnr(m, 16), psnr(m, 8), psnr(m, 6), difference[m]
+    six = runs[m SUBSEP 6]
+    if (six) printf " %.4f | %.3f | %.3f |\n", ssim[m] / six, sharpness[m] / six, latents[m] / six
     else print " | | |"
   }
 }
@@ -37,7 +57,6 @@ function psnr(method, class,   key) {
   return sprintf("%.2f", decibels(key)) (runs[key] > 1 ? sprintf(" (%.2f…%.2f)", low[key], high[key]) : "")
 }
 
-# The best at W4A6 first.
 function sort(   i, j, name) {
   for (i = 1; i < count; i++) {
     name = names[i]
@@ -45,4 +64,5 @@ function sort(   i, j, name) {
     names[j] = name
   }
 }
+
 function rank(method) { return (method SUBSEP 6) in runs ? decibels(method SUBSEP 6) : 0 }
