@@ -58,13 +58,15 @@ extension FpqRound {
       }
     } else {
       let given = [
-        ("--inputs", inputs != nil), ("--samples", samples != nil),
         ("--batch-size", batchSize != nil), ("--tune-activations", tuneActivations != nil),
         ("--tune-codes", tuneCodes),
       ]
       if let option = given.first(where: \.1)?.0 {
         throw ValidationError("\(option) needs --objective block")
       }
+    }
+    if samples != nil, try asValidation({ try stage().reconstruction }) == nil {
+      throw ValidationError("--samples needs --inputs quantized or --objective block")
     }
     if tuneCodes, method != .descent {
       throw ValidationError("--tune-codes needs --method descent; adaround chooses codes anyway")

@@ -23,9 +23,10 @@ struct FpqRound: Tool {
     abstract: "Choose 4-bit codes and scales for the weights, by what the layers' outputs lose.",
     discussion: """
       Reads statistics from fpq-stats and the float weights of the same model, and writes one code a byte with a \
-      scale per group. Layers are independent: --layers makes a shard that fpq-pack merges. With --objective block \
-      the layers of a transformer block are chosen together, by what its output loses on inputs that the model's \
-      own sampler makes again from the prompts of the statistics.
+      scale per group. With --inputs quantized, as balanced has it, a layer makes up for what those before it lose, \
+      and with --objective block the layers of a transformer block are chosen together, on inputs that the model's \
+      own sampler makes again from the prompts of the statistics. With --inputs full layers are independent: \
+      --layers makes a shard that fpq-pack merges.
 
         fpq-round -i stats.safetensors -o codes.safetensors --report layers.tsv
         fpq-round -i stats.safetensors --recipe fp4dit-alpha --method adaround --objective block -o codes.safetensors
@@ -138,11 +139,14 @@ struct FpqRound: Tool {
   var scaleAware = true
 
   @Option(
-    help: "What blocks are fed: quantized (by the rounded units before), full (by the float model)."
-  )
+    help: """
+      What layers and blocks are fed: quantized (by what is rounded before them; default with balanced and with \
+      --objective block), full (by the float model).
+      """)
   var inputs: ReconstructionOptions.Inputs?
 
-  @Option(help: "Inputs of the network that blocks learn from, of all prompts, steps and halves.")
+  @Option(
+    help: "Inputs of the network that --inputs quantized and --objective block run (default: 512).")
   var samples: Int?
 
   @Option(help: "Inputs of one iteration of a block.")
@@ -220,15 +224,16 @@ struct FpqRound: Tool {
     stage.input.smoothing = smooth
     stage.input.hadamard = hadamard ?? stage.input.hadamard
     stage.activationBits = activationBits ?? stage.activationBits
-    stage.reconstruction = try reconstruction()
+    stage.reconstruction = try reconstruction(stage.reconstruction)
     return stage
   }
 
-  /// The options of `--objective block`; nil: each layer by itself.
-  private func reconstruction() throws -> ReconstructionOptions? {
-    guard objective == .block else { return nil }
-    var options = ReconstructionOptions()
-    options.inputs = inputs ?? options.inputs
+  /// What is rounded in the order of the network; nil: each layer by itself, from the statistics alone.
+  private func reconstruction(_ recipe: ReconstructionOptions?) throws -> ReconstructionOptions? {
+    var options = recipe ?? ReconstructionOptions()
+    options.isByBlock = objective == .block
+    options.inputs = inputs ?? (options.isByBlock || recipe != nil ? .quantized : .full)
+    guard options.isByBlock || options.inputs == .quantized else { return nil }
     options.samples = samples ?? options.samples
     options.batchSize = batchSize ?? options.batchSize
     options.activations = try tuneActivations.flatMap { try ActivationFormat.parse($0) }

@@ -11,6 +11,7 @@ package struct TapedLinear {
   /// [1][outputs].
   package let bias: Variable?
   package let preparation: QuantizedTokens.Preparation?
+  private let inputs: TapedInputs?
 
   /// Copies the parameters of `layer`.
   ///
@@ -25,6 +26,7 @@ package struct TapedLinear {
         wantsGradient: options.wantsGradient("\(layer.name).bias"))
     }
     preparation = options.preparation(layer.name)
+    inputs = options.inputs
   }
 
   /// Weight and bias under their names in the file.
@@ -48,7 +50,8 @@ package struct TapedLinear {
       return made[made.count - 1].x
     }
     return layers.map { layer in
-      tape.linear(
+      if let inputs = layer.inputs, inputs.layer == layer.name { inputs.value = x.value }
+      return tape.linear(
         layer.preparation.map(prepared) ?? x, weight: layer.weight, bias: layer.bias)
     }
   }

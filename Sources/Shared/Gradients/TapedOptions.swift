@@ -1,4 +1,5 @@
 import Kernels
+import Tensors
 
 /// What is asked of the parameters and layers of a graph, by their names in the model's file.
 package struct TapedOptions {
@@ -8,6 +9,8 @@ package struct TapedOptions {
   ///
   /// Nil leaves it as it is; else the layer's weight stands for the transformed channels.
   package var preparation: (_ layer: String) -> QuantizedTokens.Preparation?
+  /// Keeps what a layer reads.
+  package var inputs: TapedInputs?
 
   package init(
     wantsGradient: @escaping (_ parameter: String) -> Bool,
@@ -16,4 +19,14 @@ package struct TapedOptions {
     self.wantsGradient = wantsGradient
     self.preparation = preparation
   }
+}
+
+/// What one layer of a graph read when it last ran.
+package final class TapedInputs {
+  /// Whose input is kept.
+  package var layer: String?
+  /// [tokens][inputs], before it is prepared.
+  package internal(set) var value: Matrix?
+
+  package init() {}
 }

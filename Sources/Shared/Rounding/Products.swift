@@ -25,6 +25,14 @@ func difference(_ a: Matrix, _ b: Matrix) -> Matrix {
   return c
 }
 
+/// A + B of equal shapes.
+func sum(_ a: Matrix, _ b: Matrix) -> Matrix {
+  precondition(a.rows == b.rows && a.columns == b.columns, "matrices of one shape")
+  let c = Matrix(rows: a.rows, columns: a.columns)
+  for i in 0..<c.count { c.pointer[i] = a.pointer[i] + b.pointer[i] }
+  return c
+}
+
 /// The dot product of every row of `a` with the same row of `b`, in f64.
 func rowDots(_ a: Matrix, _ b: Matrix) -> [Double] {
   var dots = [Double](repeating: 0, count: a.rows)

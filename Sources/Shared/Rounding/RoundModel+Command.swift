@@ -28,7 +28,7 @@ extension RoundModel {
       words += ["--iterations", "\(options.adaRound.iterations)"]
       if !options.adaRound.scaleAware { words.append("--no-scale-aware") }
     }
-    if let reconstruction { words += reconstruction.words(method: options.method) }
+    words += reconstruction?.words(method: options.method) ?? ["--inputs", "full"]
     return words.joined(separator: " ")
   }
 }
@@ -36,10 +36,9 @@ extension RoundModel {
 extension ReconstructionOptions {
   /// The part of the command line that decides the codes.
   fileprivate func words(method: RoundingMethod) -> [String] {
-    var words = [
-      "--objective", "block", "--inputs", inputs.rawValue, "--samples", "\(samples)",
-      "--batch-size", "\(batchSize)",
-    ]
+    var words = ["--inputs", inputs.rawValue, "--samples", "\(samples)"]
+    guard isByBlock else { return words }
+    words += ["--objective", "block", "--batch-size", "\(batchSize)"]
     if method == .descent {
       words += ["--iterations", "\(tuning.iterations)"]
       if tuning.tunesCodes { words.append("--tune-codes") }

@@ -25,7 +25,7 @@ package struct RoundModel {
   package var activationBits = 8
   /// The shard: layers that match this pattern.
   package var layerPattern: String?
-  /// Whole blocks as units; nil: each layer by itself.
+  /// Whole blocks, or layers behind rounded ones; nil: each layer by itself.
   package var reconstruction: ReconstructionOptions?
   package var reportPath: String?
   package var tracePath: String?
@@ -35,6 +35,7 @@ package struct RoundModel {
   package init(_ recipe: Recipe = .balanced) throws {
     self.recipe = recipe
     (options, input, objective) = (try recipe.rounding(), recipe.input, recipe.objective)
+    reconstruction = recipe.reconstruction
   }
 
   package func run() throws {
@@ -45,11 +46,11 @@ package struct RoundModel {
     let trace = try tracePath.map { (file: try OutputFile($0), trace: RoundingTrace()) }
     let results: RoundingResults
     if let reconstruction {
-      results = try BlockReconstruction(
+      results = try SequentialRounding(
         source: source, tasks: tasks, options: reconstruction,
         units: try RoundingUnit.shard(
           of: tasks.formats.keys, chosen: tasks.chosen, pattern: layerPattern ?? "*",
-          inputs: reconstruction.inputs),
+          options: reconstruction),
         trace: trace?.trace, isVerbose: isVerbose
       ).run()
     } else {

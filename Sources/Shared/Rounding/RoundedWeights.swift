@@ -4,8 +4,7 @@ import Tensors
 
 /// A float model's tensors with those of rounded layers in their place, for running it with a rounded prefix.
 ///
-/// The weight of a layer whose input is prepared, x' = H ((x - c) / s), becomes V H diag(1/s), which reads x itself; what is left of the centre
-/// goes into the bias.
+/// A layer whose input is prepared becomes one that reads the input itself.
 package struct RoundedWeights: TensorSource {
   /// A rounded layer, and how its input is prepared.
   package typealias Layer = (rounded: RoundedLayer, transform: InputTransform)
@@ -22,27 +21,42 @@ package struct RoundedWeights: TensorSource {
     self.original = original
     var replaced: [String: Tensor] = [:]
     for (name, layer) in layers {
-      let (weight, transform) = (layer.rounded.values(), layer.transform)
-      transform.pullBack(rows: weight.rows, columns: weight.columns, weight.pointer)
-      var bias = zip(
-        try original.tensor("\(name).bias", shape: [weight.rows]).floats(),
-        layer.rounded.biasCorrection
-      ).map { Double($0) + Double($1) }
-      if let center = transform.center {
-        for row in 0..<weight.rows {
-          bias[row] -= center.withUnsafeBufferPointer {
-            dot(weight.columns, weight.row(row), $0.baseAddress!)
-          }
-        }
-      }
+      let outputs = layer.rounded.biasCorrection.count
+      let (weight, bias) = layer.rounded.unprepared(
+        layer.transform, bias: try original.tensor("\(name).bias", shape: [outputs]).floats())
       replaced["\(name).weight"] = Tensor(
         name: "\(name).weight", dtype: .f32, shape: [weight.rows, weight.columns],
         values: weight.values)
       replaced["\(name).bias"] = Tensor(
-        name: "\(name).bias", dtype: .f32, shape: [weight.rows], values: bias.map { Float($0) })
+        name: "\(name).bias", dtype: .f32, shape: [weight.rows], values: bias)
     }
     self.replaced = replaced
   }
 
   package func find(_ name: String) -> Tensor? { replaced[name] ?? original.find(name) }
+}
+
+extension RoundedLayer {
+  /// The layer as one that reads x itself instead of x' = H ((x - c) / s).
+  ///
+  /// - Parameters:
+  ///   - transform: how x becomes x'.
+  ///   - bias: the float layer's, [outputs].
+  /// - Returns: V H diag(1/s), [outputs][inputs], and the bias with what is left of the centre, [outputs].
+  func unprepared(
+    _ transform: InputTransform, bias: [Float]
+  ) -> (weight: Matrix, bias: [Float]) {
+    let weight = values()
+    transform.pullBack(rows: weight.rows, columns: weight.columns, weight.pointer)
+    return (
+      weight,
+      bias.indices.map { row in
+        var sum = Double(bias[row]) + Double(biasCorrection[row])
+        transform.center?.withUnsafeBufferPointer {
+          sum -= dot(weight.columns, weight.row(row), $0.baseAddress!)
+        }
+        return Float(sum)
+      }
+    )
+  }
 }

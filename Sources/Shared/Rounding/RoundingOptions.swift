@@ -94,9 +94,9 @@ package struct DescentOptions: Sendable {
   package init() {}
 }
 
-/// How whole transformer blocks are reconstructed, `fpq-round --objective block`.
+/// How a model is rounded in the order in which it is computed, `fpq-round --inputs quantized` or `--objective block`.
 package struct ReconstructionOptions: Sendable {
-  /// What a unit is fed with, `--inputs`.
+  /// What a layer or block is fed with, `--inputs`.
   package enum Inputs: String, Sendable, CaseIterable {
     /// What the units before it make of the samples once they are rounded: the paper's asymmetric reconstruction.
     case quantized
@@ -104,6 +104,8 @@ package struct ReconstructionOptions: Sendable {
     case full
   }
 
+  /// Whole transformer blocks by what their outputs lose; else layers.
+  package var isByBlock = true
   package var inputs = Inputs.quantized
   /// How many inputs of the network are kept.
   package var samples = 512

@@ -102,8 +102,15 @@ package struct RoundingTasks {
 
   /// The tasks of the layers in `chosen` that read `site`, in the order of the statistics.
   ///
+  /// - Parameters:
+  ///   - site: whose layers.
+  ///   - chosen: those of them that are wanted.
+  ///   - correction: what the rounded layers before make of the site's input, if the weights are to make up for it.
+  /// - Returns: one task a layer.
   /// - Throws: `Failure` naming the tensor or site that does not fit.
-  package func tasks(of site: String, chosen: Set<String>) throws -> [RoundingTask] {
+  package func tasks(
+    of site: String, chosen: Set<String>, correction: PrefixCorrection? = nil
+  ) throws -> [RoundingTask] {
     // All layers of a site decide how its input is prepared, also those of other shards.
     let layers = (statistics.layers[site] ?? []).filter { formats[$0] != nil }
     guard layers.contains(where: chosen.contains) else { return [] }
@@ -116,11 +123,26 @@ package struct RoundingTasks {
       judge: try judge.map {
         try HeldOut(SiteMoments($0.statistics(of: site)), prepared.transform)
       }, activation: try activationBits.map { try staticActivation(of: moments, bits: $0) })
-    return zip(layers, matrices).filter { chosen.contains($0.0) }.map { layer, weight in
-      let own = options.of(formats[layer] ?? [options.format], inputs: weight.columns)
+    let corrects = objective.biasCorrection
+    let change = correction?.change(damping: objective.damping, isCentred: corrects)
+    return zip(layers, matrices).filter { chosen.contains($0.0) }.map { layer, float in
+      let own = options.of(formats[layer] ?? [options.format], inputs: float.columns)
+      var (weight, constant) = (float, prepared.constant(float))
+      if let change, let correction {
+        weight = sum(float, product(float, change))
+        constant = prepared.constant(weight)
+        if corrects {
+          // The mean output stays: W mu = W* (mu + shift) + what is added here.
+          let mean = zip(moments.mean, correction.meanShift).map { $0 + $1 }
+          let (before, after) = (
+            shared.products(float, moments.mean), shared.products(weight, mean)
+          )
+          for row in constant.indices { constant[row] += before[row] - after[row] }
+        }
+      }
       let problem = LayerProblem(
         place: "\(weights.path): \(layer).weight", weight: prepared.transform.weight(weight),
-        constant: prepared.constant(weight), objective: shared)
+        constant: constant, objective: shared)
       return RoundingTask(layer: layer, problem: problem, options: own, site: site)
     }
   }

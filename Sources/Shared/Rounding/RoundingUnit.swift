@@ -57,14 +57,20 @@ package enum RoundingUnit: Equatable {
   ///   - layers: every quantized layer.
   ///   - chosen: those of the shard.
   ///   - pattern: names the shard in a failure.
-  ///   - inputs: `quantized` needs all units before each one.
+  ///   - options: quantized inputs need all units before each one.
   /// - Returns: them, in execution order.
   /// - Throws: `Failure` naming the layer or unit that is missing.
   package static func shard(
     of layers: some Sequence<String>, chosen: Set<String>, pattern: String,
-    inputs: ReconstructionOptions.Inputs
+    options: ReconstructionOptions
   ) throws -> [RoundingUnit] {
     let units = units(of: layers)
+    if !options.isByBlock, chosen.count < Set(layers).count {
+      throw Failure(
+        "layers \(pattern)",
+        "expected all layers with --inputs quantized, where each makes up for those before it; shards need --inputs full"
+      )
+    }
     for unit in units where unit.layers.contains(where: chosen.contains) {
       if let missing = unit.layers.first(where: { !chosen.contains($0) }) {
         throw Failure(
@@ -72,7 +78,9 @@ package enum RoundingUnit: Equatable {
       }
     }
     let shard = units.filter { $0.layers.contains(where: chosen.contains) }
-    if inputs == .quantized, let (unit, other) = zip(units, shard).first(where: { $0 != $1 }) {
+    if options.inputs == .quantized,
+      let (unit, other) = zip(units, shard).first(where: { $0 != $1 })
+    {
       throw Failure(
         "layers \(pattern)",
         "expected all units before \(other.name) with --inputs quantized, missing \(unit.name)")

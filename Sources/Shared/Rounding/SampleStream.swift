@@ -18,7 +18,7 @@ package final class SampleStream {
   private let textOfSample: [Int]
 
   /// Samples that run through a block together when nothing is learned; the results' last bits may depend on it.
-  private static let batch = 16
+  static let batch = 16
 
   /// What `model` gives to its first block.
   package init(_ samples: CalibrationSamples, model: PixArtTransformer) {
@@ -75,6 +75,20 @@ package final class SampleStream {
       for token in 0..<length { bias.row(place)[token] = token < text.rows ? 0 : -10000 }
     }
     return TapedText(states: Variable(states), bias: bias)
+  }
+
+  /// What a layer of `block` reads of the samples, a few of them at a time, each in the order of the samples.
+  ///
+  /// - Parameters:
+  ///   - layer: named by `inputs`, which the block was made with.
+  ///   - block: the one that the stream stands before.
+  ///   - first: the first sample of those that run together.
+  /// - Returns: [samples * tokens][inputs]; nil after the last sample.
+  func input(of block: TapedPixArtBlock, to inputs: TapedInputs, first: Int) -> Matrix? {
+    guard first < hidden.count else { return nil }
+    let indices = Array(first..<min(hidden.count, first + SampleStream.batch))
+    _ = output(of: block, for: indices, on: Tape())
+    return inputs.value
   }
 
   /// Calls `body` with what `block` makes of each sample, [tokens][D].

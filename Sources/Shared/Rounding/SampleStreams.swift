@@ -33,6 +33,36 @@ package final class SampleStreams {
     return (rounded, float.hidden)
   }
 
+  /// What `layer` of the next block reads in both networks.
+  ///
+  /// - Parameters:
+  ///   - layer: of the block.
+  ///   - pair: the block in the float network, and as far as it is rounded.
+  /// - Returns: what the rounded layers before it do to its input; nil when there is no rounded network, and for layers that read the prompt.
+  func correction(of layer: String, in pair: BlockPair) -> PrefixCorrection? {
+    guard let rounded, let tokens = float.hidden.first?.rows else { return nil }
+    var correction: PrefixCorrection?
+    pair.watch(layer)
+    for first in stride(from: 0, to: float.hidden.count, by: SampleStream.batch) {
+      let count = min(SampleStream.batch, float.hidden.count - first)
+      guard let x = float.input(of: pair.float, to: pair.floatInputs, first: first),
+        let z = rounded.input(of: pair.rounded, to: pair.roundedInputs, first: first),
+        x.rows == count * tokens
+      else { return nil }
+      let own = correction ?? PrefixCorrection(inputs: x.columns)
+      own.add(float: x, rounded: z)
+      correction = own
+    }
+    return correction
+  }
+
+  /// Passes the next block in both networks.
+  func pass(_ pair: BlockPair) {
+    float.advance(through: pair.float)
+    rounded?.advance(through: pair.rounded)
+    next += 1
+  }
+
   /// Passes the next block, which was rounded to the weights of `unit`.
   package func pass(_ unit: BlockUnit, targets: [Matrix]) throws {
     if let rounded { try unit.advance(rounded) } else { float.hidden = targets }

@@ -7,10 +7,11 @@ import Pipeline
 import Platform
 import Tensors
 
-/// Rounds a model unit by unit: whole blocks by what their outputs lose on calibration samples, other layers by their statistics.
+/// Rounds a model in the order in which the network computes it, on calibration samples that pass through what is rounded already.
 ///
-/// Units come in the order in which the network computes them, so that a block can be fed with what the rounded units before it give.
-struct BlockReconstruction {
+/// Blocks are rounded as wholes, by what their outputs lose, or layer by layer with weights that make up for the layers before; layers
+/// outside the blocks by their statistics.
+struct SequentialRounding {
   let source: TransformerSource
   let tasks: RoundingTasks
   let options: ReconstructionOptions
@@ -41,8 +42,12 @@ struct BlockReconstruction {
         let own = try streams ?? makeStreams(samples, model, results)
         streams = own
         try own.advance(to: index, of: model.blocks)
-        try round(
-          model.blocks[index], layers: Set(layers), own, split, progress, &results)
+        let (block, layers) = (model.blocks[index], Set(layers))
+        if options.isByBlock {
+          try round(block, layers: layers, own, split, progress, &results)
+        } else {
+          try roundLayers(of: block, layers: layers, own, progress, &results)
+        }
       }
     }
     progress.finish()
@@ -50,7 +55,8 @@ struct BlockReconstruction {
   }
 
   private func iterations(of unit: RoundingUnit) -> Int {
-    guard case .block = unit else { return 1 }
+    guard case .block(_, let layers) = unit else { return 1 }
+    guard options.isByBlock else { return layers.count }
     return tasks.options.method == .adaround
       ? tasks.options.adaRound.iterations : options.tuning.iterations
   }
@@ -69,6 +75,32 @@ struct BlockReconstruction {
       let rounded = try PixArtTransformer(config: source.config, weights: weights)
       return SampleStreams(float: float, rounded: SampleStream(samples, model: rounded))
     }
+  }
+
+  /// Rounds the sites of `block` one after the other.
+  private func roundLayers(
+    of block: PixArtBlock, layers: Set<String>, _ streams: SampleStreams,
+    _ progress: Platform.Progress, _ results: inout RoundingResults
+  ) throws {
+    let pair = try BlockPair(block)
+    var sites: [String] = []
+    for linear in pair.float.linears {
+      guard let site = tasks.statistics.site(of: linear.name), !sites.contains(site) else {
+        continue
+      }
+      sites.append(site)
+      let read = (tasks.statistics.layers[site] ?? []).filter(layers.contains)
+      guard !read.isEmpty else { continue }
+      let correction = streams.correction(of: linear.name, in: pair)
+      for task in try tasks.tasks(of: site, chosen: layers, correction: correction) {
+        let rounded = try Rounding.round(
+          task.problem, options: task.options, trace: trace?.listener(task.layer))
+        results.add(task, rounded)
+        pair.set(rounded, of: task)
+        progress.advance()
+      }
+    }
+    streams.pass(pair)
   }
 
   private func round(_ layer: String, _ results: inout RoundingResults) throws {
