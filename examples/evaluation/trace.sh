@@ -1,5 +1,5 @@
 #!/bin/sh
-# Scale-aware against plain AdaRound with matched step size: the layers of two blocks by themselves with budgets of iterations, then one
+# Scale-aware against plain AdaRound with matched step size: the layers of a block by themselves with budgets of iterations, then one
 # block as a whole. One line for each point of each unit's learning; losses in units of nearest rounding's.
 #
 #   trace.sh STATISTICS FOLDER > trace.tsv
@@ -15,7 +15,7 @@ learn() { # VARIANT OBJECTIVE ITERATIONS OPTIONS...
 
 statistics=$1 out=$2
 printf 'variant\tobjective\tbudget\tunit\titeration\tsoft_loss\thard_loss\tregulariser\tbeta\n'
-layers='transformer_blocks.[25].*'
+layers='transformer_blocks.5.*'
 for iterations in 150 300 600 1250 2500; do
   learn scale-aware layer "$iterations"
   learn plain layer "$iterations" --no-scale-aware
