@@ -23,10 +23,9 @@ struct FpqRound: Tool {
     abstract: "Choose 4-bit codes and scales for the weights, by what the layers' outputs lose.",
     discussion: """
       Reads statistics from fpq-stats and the float weights of the same model, and writes one code a byte with a \
-      scale per group. With --inputs quantized, as balanced has it, a layer makes up for what those before it lose, \
-      and with --objective block the layers of a transformer block are chosen together, on inputs that the model's \
-      own sampler makes again from the prompts of the statistics. With --inputs full layers are independent: \
-      --layers makes a shard that fpq-pack merges.
+      scale per group. Layers are independent: --layers makes a shard that fpq-pack merges. With --inputs quantized \
+      a layer makes up for what those before it lose, and with --objective block the layers of a transformer block \
+      are chosen together, on inputs that the model's own sampler makes again from the prompts of the statistics.
 
         fpq-round -i stats.safetensors -o codes.safetensors --report layers.tsv
         fpq-round -i stats.safetensors --recipe fp4dit-alpha --method adaround --objective block -o codes.safetensors
@@ -140,8 +139,8 @@ struct FpqRound: Tool {
 
   @Option(
     help: """
-      What layers and blocks are fed: quantized (by what is rounded before them; default with balanced and with \
-      --objective block), full (by the float model).
+      What layers and blocks are fed: quantized (by what is rounded before them; default with --objective block), \
+      full (by the float model; default).
       """)
   var inputs: ReconstructionOptions.Inputs?
 
@@ -224,15 +223,15 @@ struct FpqRound: Tool {
     stage.input.smoothing = smooth
     stage.input.hadamard = hadamard ?? stage.input.hadamard
     stage.activationBits = activationBits ?? stage.activationBits
-    stage.reconstruction = try reconstruction(stage.reconstruction)
+    stage.reconstruction = try reconstruction()
     return stage
   }
 
   /// What is rounded in the order of the network; nil: each layer by itself, from the statistics alone.
-  private func reconstruction(_ recipe: ReconstructionOptions?) throws -> ReconstructionOptions? {
-    var options = recipe ?? ReconstructionOptions()
+  private func reconstruction() throws -> ReconstructionOptions? {
+    var options = ReconstructionOptions()
     options.isByBlock = objective == .block
-    options.inputs = inputs ?? (options.isByBlock || recipe != nil ? .quantized : .full)
+    options.inputs = inputs ?? (options.isByBlock ? .quantized : .full)
     guard options.isByBlock || options.inputs == .quantized else { return nil }
     options.samples = samples ?? options.samples
     options.batchSize = batchSize ?? options.batchSize

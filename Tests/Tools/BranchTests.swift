@@ -20,7 +20,8 @@ struct BranchTests {
       let result = try Shell.run(
         "fpq-round",
         [
-          "-i", fixture.stats, "--layers", "*.0.ff.net.?*", "--method", "nearest", "--rank", "5",
+          "-i", fixture.stats, "--layers", "*.0.ff.net.?*", "--method",
+          "nearest", "--rank", "5",
           "--rank-metric", metric, "-t", threads, "-o", here.file(threads),
         ])
       #expect(result.status == 0, "\(result.error)")
@@ -70,7 +71,8 @@ struct BranchTests {
     let rounded = try Shell.run(
       "fpq-round",
       [
-        "-i", fixture.stats, "--layers", "*.0.attn1.to_q", "--method", "nearest", "--rank", "2",
+        "-i", fixture.stats, "--layers", "*.0.attn1.to_q", "--method",
+        "nearest", "--rank", "2",
         "-o", codes,
       ])
     #expect(rounded.status == 0, "\(rounded.error)")

@@ -222,7 +222,8 @@ struct FormatTests {
     let result = try Shell.run(
       "fpq-round",
       [
-        "-i", fixture.stats, "--layers", "*.0.attn1.to_q", "--method", "nearest", "--format",
+        "-i", fixture.stats, "--layers", "*.0.attn1.to_q", "--method",
+        "nearest", "--format",
         "*.to_q=fp4.25", "--group-size", "32", "-o", codes,
       ])
     #expect(
@@ -297,7 +298,8 @@ struct FormatTests {
     let round = try Shell.run(
       "fpq-round",
       [
-        "-i", fixture.stats, "--layers", "transformer_blocks.0.ff.net.2", "--method", "nearest",
+        "-i", fixture.stats, "--layers", "transformer_blocks.0.ff.net.2",
+        "--method", "nearest",
         "--format",
         "transformer_blocks.*=e1m2", "--report", report, "-o", here.file("codes"),
       ])

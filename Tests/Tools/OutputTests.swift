@@ -23,7 +23,10 @@ struct OutputTests {
       // One block to nearest: what is looked at is how it is written.
       (
         "fpq-round",
-        ["-i", fixture.stats, "--layers", "*.0.*", "--method", "nearest", "-o", output]
+        [
+          "-i", fixture.stats, "--layers", "*.0.*", "--method", "nearest", "-o",
+          output,
+        ]
       ),
       ("fpq-pack", ["-i", fixture.codes, "-o", output]),
       ("dit-run", ["-m", fixture.packed, "-p", "owl", "--steps", "1", "-o", output]),

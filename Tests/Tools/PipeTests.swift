@@ -139,6 +139,36 @@ struct PipeTests {
     #expect(try contents(here.file("packed.safetensors")) == contents(fixture.packed))
   }
 
+  /// Rounded to nearest, pictures of prompts that were not calibrated on are nearer to the float model's when layers make up for those before
+  /// them.
+  @Test func `rounded layers are made up for`() throws {
+    let result = try Shell.script(
+      """
+      draw() { dit-run "$@" -f prompts -s 40 --steps 3 -o '%d.png'; }
+      printf '%s\\n' owl sun cat tree moon star boat key > prompts
+      draw -m '\(Fixture.model)' --save-latents float
+      for inputs in full quantized; do
+        fpq-round -i '\(fixture.stats)' --method nearest --inputs $inputs -o codes
+        fpq-pack -i codes -o $inputs.safetensors 2> /dev/null
+        draw -m $inputs.safetensors --activations none --save-latents latents
+        fpq-show diff float latents --tsv | grep final_latents | cut -f 4
+      done
+      """, in: here.path)
+    let sqnr = result.output.split(separator: "\n").compactMap { Double($0) }
+    try #require(sqnr.count == 2, "\(result.error)")
+    #expect(sqnr[1] > sqnr[0])
+  }
+
+  @Test func `shards are refused where layers make up for each other`() throws {
+    let result = try Shell.run(
+      "fpq-round",
+      [
+        "-i", fixture.stats, "--inputs", "quantized", "--layers", "*.attn?.*", "-o", here.file("a"),
+      ])
+    #expect(isOneLine(result, from: "fpq-round", saying: "--inputs full"))
+    #expect(try here.contents.isEmpty)
+  }
+
   @Test func `a missing or doubled shard of layers is refused`() throws {
     let shard = here.file("a")
     let rounded = try Shell.run(

@@ -2,12 +2,12 @@
 BEGIN { FS = "\t" }
 FILENAME ~ /methods/ {
   asks[$1] = length($4) > 200 ? substr($4, 1, 160) " …" : $4
-  isAblation[$1] = $5 != "balanced"
+  isAblation[$1] = $5 == "ablations"
   next
 }
 FNR == 1 { next }
 FILENAME ~ /differences/ {
-  if ($3 == 6) difference[$1] = sprintf("%+.2f (%+.2f…%+.2f)", $4, $5, $6)
+  if ($2 == 6) difference[$1] = sprintf("%+.2f (%+.2f…%+.2f)", $3, $4, $5)
   next
 }
 {
@@ -28,15 +28,14 @@ FILENAME ~ /differences/ {
 END {
   sort()
   table(0)
-  print "\nWhat makes `balanced`: one thing less or another in its place, compared with `full-inputs`, which goes by the statistics alone; and the"
-  print "parts of FP4DiT, compared with `fp4dit-alpha`:\n"
+  print "\nWhat makes `balanced`, one thing less or another in its place; and the parts of FP4DiT:\n"
   table(1)
   print "\nThe options, after `fpq-round`:\n"
   for (i = 0; i < count; i++) if (asks[names[i]] != "") print "- " names[i] ": `" asks[names[i]] "`"
 }
 
 function table(ablations,   i, m, six) {
-  print "| method | bits | s | MB | W4A16 | W4A8 | W4A6 | compared | SSIM | sharpness | latent error |"
+  print "| method | bits | s | MB | W4A16 | W4A8 | W4A6 | above `balanced` | SSIM | sharpness | latent error |"
   print "|---|---|---|---|---|---|---|---|---|---|---|"
   for (i = 0; i < count; i++) {
     m = names[i]

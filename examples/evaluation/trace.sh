@@ -16,7 +16,7 @@ learn() { # VARIANT OBJECTIVE ITERATIONS OPTIONS...
 statistics=$1 out=$2
 printf 'variant\tobjective\tbudget\tunit\titeration\tsoft_loss\thard_loss\tregulariser\tbeta\n'
 layers='transformer_blocks.5.*'
-for iterations in 150 300 600 1250 2500; do
+for iterations in 150 600 2500; do
   learn scale-aware layer "$iterations"
   learn plain layer "$iterations" --no-scale-aware
 done

@@ -49,14 +49,6 @@ extension Recipe {
     return options
   }
 
-  /// In what order layers are rounded where the user says nothing else; nil: each by itself.
-  var reconstruction: ReconstructionOptions? {
-    guard self == .balanced else { return nil }
-    var options = ReconstructionOptions()
-    options.isByBlock = false
-    return options
-  }
-
   /// How inputs are prepared where the user says nothing else.
   var input: InputOptions {
     var options = InputOptions()

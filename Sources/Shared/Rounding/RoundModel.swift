@@ -35,7 +35,6 @@ package struct RoundModel {
   package init(_ recipe: Recipe = .balanced) throws {
     self.recipe = recipe
     (options, input, objective) = (try recipe.rounding(), recipe.input, recipe.objective)
-    reconstruction = recipe.reconstruction
   }
 
   package func run() throws {
