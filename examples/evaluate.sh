@@ -39,22 +39,23 @@ best_formats() { # FILE FORMATS OPTIONS...: for each layer that whose output los
 method() { # NAME SEEDS ACTIVATIONS ROUND-OPTIONS...: a line of methods.tsv for each calibration
   name=$1 seeds=$2 formats=$3
   shift 3
-  for seed in $seeds; do printf '%s\t%s\t%s\t%s\t%s\n' "$name" "$seed" "$formats" "$*" "$part"; done
+  for seed in $seeds; do printf '%s\t%s\t%s\t%s\t%s\n' "$name" "$seed" "$formats" "$*" "$baseline"; done
 }
 
 blocks='transformer_blocks.*'
-plain='--group-size 128 --scale-type f16 --hadamard 1 --no-center' # nothing of what balanced adds
+plain='--group-size 128 --scale-type f16 --hadamard 1 --no-center --no-smooth' # nothing of what balanced adds
 e2m1="$plain --format $blocks=e2m1"
 int4="$plain --format $blocks=int4"
 other="--skip adaln_single.* --skip caption_projection.* --skip pos_embed.* --skip proj_out"
 
 methods() {
-  part=methods
+  baseline=balanced # what methods are compared with
 
   method float - 'int8 e3m4 e2m3 e2m3:token'
 
   # The default, FP4DiT as published, and integers at equal bits.
   method balanced "$calibrations" 'none int8 e2m3'
+  method lean "$calibrations" 'none int8 e2m3' --no-center --no-smooth # 4.125 bits: codes and scales, nothing else
   method fp4dit-alpha "$calibrations" 'none e3m4:token e2m3:token' --recipe fp4dit-alpha --objective block
   method fp4dit-sigma 0 'none e3m4:token e2m3:token' --recipe fp4dit-sigma
   method int4-gptq "$calibrations" 'none int8 int6 e2m3' --method gptq $int4
@@ -79,31 +80,33 @@ methods() {
   method afpq 0 'none int8 e2m3' $e2m1 --asymmetric
   method ams-fp5.33 0 'none int8 e2m3' --method nearest $plain --format "$blocks=fp5.33"
   method ams-fp4.25 0 'none int8 e2m3' --method nearest $plain --format "$blocks=fp4.25"
-  nvfp4="--method nearest --format $blocks=e2m1 --group-size 16 --scale-type e4m3 --hadamard 1 --no-center"
+  nvfp4="--method nearest --format $blocks=e2m1 --group-size 16 --scale-type e4m3 --hadamard 1 --no-center --no-smooth"
   method nvfp4 0 'none int8 e2m3' $nvfp4 --scale absmax
   method four-over-six 0 'none int8 e2m3' $nvfp4 --scale four-over-six
   method smooth 0 'none int8 e2m3' $e2m1 --smooth 0.5
   method svdquant-16 0 'none int8 e2m3' --method gptq $e2m1 --smooth 0.5 --rank 16 --rank-metric weight
   method rank-16 0 'none int8 e2m3' $e2m1 --rank 16
 
-  # What makes balanced, one thing less or another in its place; and the parts of FP4DiT.
-  part=ablations
-  for size in 32 128 256; do method "group-$size" 0 'none e2m3' --group-size $size; done
-  method f16-scales-group-128 0 'none e2m3' --scale-type f16 --group-size 128
-  method no-center 0 'none e2m3' --no-center
-  method no-hadamard 0 'none e2m3' --hadamard 1
-  method no-center-no-hadamard 0 'none e2m3' --no-center --hadamard 1
-  method smooth-too 0 'none e2m3' --smooth 0.25
-  method e2m1-weights 0 'none e2m3' --format "$blocks=e2m1"
-  method int4-weights 0 'none e2m3' --format "$blocks=int4"
-  method best-format 0 'none e2m3' $(best_formats best-formats 'e2m1 e1m2 e3m0 int4 lloyd4')
+  # What makes balanced, one thing less or another in its place, all without balancing; then the parts of FP4DiT.
+  method no-smooth "$calibrations" 'none int8 e2m3' --no-smooth
+  baseline=no-smooth
+  for size in 32 128 256; do method "group-$size" 0 'none e2m3' --no-smooth --group-size $size; done
+  method f16-scales-group-128 0 'none e2m3' --no-smooth --scale-type f16 --group-size 128
+  method no-hadamard 0 'none e2m3' --no-smooth --hadamard 1
+  method no-center-no-hadamard 0 'none e2m3' --no-smooth --no-center --hadamard 1
+  method e2m1-weights 0 'none e2m3' --no-smooth --format "$blocks=e2m1"
+  method int4-weights 0 'none e2m3' --no-smooth --format "$blocks=int4"
+  method best-format 0 'none e2m3' --no-smooth $(best_formats best-formats 'e2m1 e1m2 e3m0 int4 lloyd4' --no-smooth)
   method best-fp4-format 0 'none e2m3' $plain $(best_formats best-fp4-formats 'e2m1 e1m2 e3m0' $plain)
-  method gptq-only 0 'none e2m3' --method gptq
-  method nearest-only 0 'none e2m3' --method nearest
-  method no-bias-correction 0 'none e2m3' --no-bias-correction
-  method quantized-inputs "$calibrations" 'none int8 e2m3' --inputs quantized
-  method block-tuned 0 'none e2m3' --objective block --iterations 500
-  method block-tuned-codes 0 'none e2m3' --objective block --iterations 500 --tune-codes
+  method gptq-only 0 'none e2m3' --no-smooth --method gptq
+  method nearest-only 0 'none e2m3' --no-smooth --method nearest
+  method mse-scales 0 'none e2m3' --no-smooth --scale mse
+  method damping-0.1 0 'none e2m3' --no-smooth --damping 0.1
+  method no-bias-correction 0 'none e2m3' --no-smooth --no-bias-correction
+  method quantized-inputs "$calibrations" 'none int8 e2m3' --no-smooth --inputs quantized
+  method block-tuned 0 'none e2m3' --no-smooth --objective block --iterations 500
+  method block-tuned-codes 0 'none e2m3' --no-smooth --objective block --iterations 500 --tune-codes
+  baseline=fp4dit-alpha
   method fp4dit-alpha-by-layer 0 'none e2m3:token' --recipe fp4dit-alpha
   method fp4dit-alpha-blocks-only 0 'none e2m3:token' --recipe fp4dit-alpha $other
 }
@@ -117,6 +120,6 @@ awk -F "\t" -v rows="${ROWS:-.}" '$1 ~ rows' "$out/methods.tsv" \
   || { sh "$parts/trace.sh" "$out/stats-0.safetensors" "$out" > "$out/trace.part"; mv "$out/trace.part" "$out/trace.tsv"; }
 rows=$(find "$out/rows" -name '*.tsv' | sort)
 awk -f "$parts/results.awk" $rows > "$out/results.tsv"
-awk -f "$parts/differences.awk" $rows > "$out/differences.tsv"
+awk -f "$parts/differences.awk" "$out/methods.tsv" $rows > "$out/differences.tsv"
 awk -f "$parts/table.awk" "$out/methods.tsv" "$out/differences.tsv" "$out/results.tsv" > "$out/table.md"
 gnuplot -e "folder='$out'" "$parts/results.gnuplot"

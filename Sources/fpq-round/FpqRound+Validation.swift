@@ -18,6 +18,9 @@ extension FpqRound {
     guard smooth.map({ (0...1).contains($0) }) ?? true else {
       throw ValidationError("--smooth must be 0 to 1")
     }
+    guard !(noSmooth && smooth != nil) else {
+      throw ValidationError("--smooth and --no-smooth exclude each other")
+    }
     guard (0...16384).contains(rank) else {
       throw ValidationError("--rank must be 0 to 16384")
     }

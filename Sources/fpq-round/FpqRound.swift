@@ -97,8 +97,12 @@ struct FpqRound: Tool {
     help: "Subtract each input channel's mean before quantizing (default: only balanced).")
   var center: Bool?
 
-  @Option(help: "Balance inputs and weights by SmoothQuant's exponent, 0 to 1.")
+  @Option(
+    help: "Balance inputs and weights by SmoothQuant's exponent, 0 to 1 (default: balanced 0.25).")
   var smooth: Double?
+
+  @Flag(help: "Do not balance inputs and weights.")
+  var noSmooth = false
 
   @Option(
     help: """
@@ -220,7 +224,7 @@ struct FpqRound: Tool {
     stage.options.adaRound.iterations = iterations
     stage.options.adaRound.scaleAware = scaleAware
     stage.input.centers = center ?? stage.input.centers
-    stage.input.smoothing = smooth
+    stage.input.smoothing = noSmooth ? nil : smooth ?? stage.input.smoothing
     stage.input.hadamard = hadamard ?? stage.input.hadamard
     stage.activationBits = activationBits ?? stage.activationBits
     stage.reconstruction = try reconstruction()

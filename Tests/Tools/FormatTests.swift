@@ -49,7 +49,7 @@ struct FormatTests {
   private static let picture = "60"
 
   /// Inputs as they come.
-  private static let plain = "--no-center --hadamard 1"
+  private static let plain = "--no-center --no-smooth --hadamard 1"
   /// An F16 scale for 128 weights, inputs as they come.
   private static let wide = "--scale-type f16 --group-size 128 \(plain)"
 
@@ -59,9 +59,9 @@ struct FormatTests {
   /// [1024][256] and one [256][1024], and 2,560 channels at its seven sites: an F16 number for each is .0391 bits a weight. A branch of
   /// rank 1 has 16 (N + K) bits: .1016 a weight.
   @Test(arguments: [
-    // The default: 4 + 8 / 64, and means.
-    ("", "4.164"),
-    ("--method gptq", "4.164"),
+    // The default: 4 + 8 / 64, means and balances.
+    ("", "4.203"),
+    ("--method gptq", "4.203"),
     ("--method gptq --format *=e2m1 --asymmetric \(wide)", "4.250"),
     (
       "--method gptq --format *=e2m1 --asymmetric --scale-type e4m3 --group-size 32 \(plain)",
@@ -88,12 +88,15 @@ struct FormatTests {
     ),
     // F16 means or balances of the channels beside the codes.
     (
-      "--method gptq --format *=e2m1 --scale-type f16 --group-size 128 --center --hadamard 1",
+      "--method gptq --format *=e2m1 --scale-type f16 --group-size 128 --center --no-smooth --hadamard 1",
       "4.164"
     ),
-    ("--method gptq --format *=e2m1 --smooth 0.5 \(wide)", "4.164"),
     (
-      "--method gptq --format *=e2m1 --scale-type f16 --group-size 128 --no-center --hadamard 16",
+      "--method gptq --format *=e2m1 --scale-type f16 --group-size 128 --no-center --smooth 0.5 --hadamard 1",
+      "4.164"
+    ),
+    (
+      "--method gptq --format *=e2m1 --scale-type f16 --group-size 128 --no-center --no-smooth --hadamard 16",
       "4.125"
     ),
     // Two F16 scales for 128 weights, means and balances.

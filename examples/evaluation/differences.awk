@@ -1,7 +1,8 @@
-# rows/METHOD:SEED:ACTIVATIONS.tsv -> how far each method is above balanced at as many bits of activations, in dB of the mean squared
+# methods.tsv rows/METHOD:SEED:ACTIVATIONS.tsv -> how far each method is above its baseline at as many bits of activations, in dB of the mean squared
 # difference over all pictures, with the paired bootstrap's 95 % interval over prompts. Where both have several calibration seeds, a
 # prompt's squared difference is the mean over those that both have.
 BEGIN { FS = OFS = "\t"; resamples = 2000 }
+FILENAME ~ /methods\.tsv$/ { baseline[$1] = $5; next }
 FNR == 1 {
   name = FILENAME
   sub(/.*\//, "", name); sub(/\.tsv$/, "", name)
@@ -20,10 +21,11 @@ END {
   n = 0
   for (prompt in prompts) order[n++] = prompt
   for (i = 0; i < resamples * n; i++) pick[i] = int(rand() * n)
-  print "method", "activation_bits", "difference_db", "low_db", "high_db"
+  print "method", "baseline", "activation_bits", "difference_db", "low_db", "high_db"
   for (pair in pairs) {
     split(pair, part, SUBSEP)
-    if (part[1] != "balanced") compare(part[1], part[2])
+    base = baseline[part[1]]
+    if (base != "" && base != part[1]) compare(part[1], base, part[2])
   }
 }
 
@@ -32,13 +34,13 @@ function bits(method, format) {
   return format == "none" ? 16 : format ~ /^(int8|e3m4)/ ? 8 : 6
 }
 
-function compare(method, class,   seed, i, r, a, b, count, own, theirs) {
+function compare(method, base, class,   seed, i, r, a, b, count, own, theirs) {
   split("", own); split("", theirs)
   for (seed in seeds) {
-    if (!((method SUBSEP class SUBSEP seed) in first) || !(("balanced" SUBSEP class SUBSEP seed) in first)) continue
+    if (!((method SUBSEP class SUBSEP seed) in first) || !((base SUBSEP class SUBSEP seed) in first)) continue
     for (i = 0; i < n; i++) {
       theirs[i] += square[method SUBSEP class SUBSEP seed SUBSEP order[i]]
-      own[i] += square["balanced" SUBSEP class SUBSEP seed SUBSEP order[i]]
+      own[i] += square[base SUBSEP class SUBSEP seed SUBSEP order[i]]
     }
   }
   for (r = 0; r < resamples; r++) {
@@ -50,7 +52,7 @@ function compare(method, class,   seed, i, r, a, b, count, own, theirs) {
   sort(sample, resamples)
   a = b = 0
   for (i = 0; i < n; i++) { a += own[i]; b += theirs[i] }
-  printf "%s\t%d\t%.2f\t%.2f\t%.2f\n", method, class, decibels(a / b), sample[int(resamples * .025)], sample[int(resamples * .975)]
+  printf "%s\t%s\t%d\t%.2f\t%.2f\t%.2f\n", method, base, class, decibels(a / b), sample[int(resamples * .025)], sample[int(resamples * .975)]
 }
 
 function decibels(ratio) { return 10 * log(ratio) / log(10) }

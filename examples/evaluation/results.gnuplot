@@ -9,11 +9,11 @@ set xlabel "bits a weight"
 set ylabel "PSNR of all pictures at W4A6, dB"
 set key bottom right
 a6 = sprintf("< awk -F '\t' -v OFS='\t' '$3 ~ /^(e2m3|int6)/ && $4 && $1 %s' %s/results.tsv", "%s", folder)
-plot sprintf(a6, "~ /^(balanced|group-|quantized-inputs)/") using 4:8 with points pt 7 ps 1.4 lc rgb "#1b9e77" title "balanced and its variants", \
+plot sprintf(a6, "~ /^(balanced|lean|no-smooth|group-|quantized-inputs)/") using 4:8 with points pt 7 ps 1.4 lc rgb "#1b9e77" title "balanced and its variants", \
   sprintf(a6, "~ /^int4/") using 4:8 with points pt 5 ps 1.4 lc rgb "#d95f02" title "INT4", \
   sprintf(a6, "~ /^fp4dit/") using 4:8 with points pt 9 ps 1.6 lc rgb "#7570b3" title "FP4DiT", \
-  sprintf(a6, "!~ /^(balanced|group-|quantized-inputs|int4|fp4dit)/") using 4:8 with points pt 13 ps 1.4 lc rgb "#666666" title "others", \
-  sprintf(a6, "~ /^(balanced|int4-gptq|fp4dit-alpha|nvfp4|ams-fp4.25)$/ && $2 == \"0\"") using 4:8:1 with labels offset 0,0.8 font ",9" notitle
+  sprintf(a6, "!~ /^(balanced|lean|no-smooth|group-|quantized-inputs|int4|fp4dit)/") using 4:8 with points pt 13 ps 1.4 lc rgb "#666666" title "others", \
+  sprintf(a6, "~ /^(balanced|lean|int4-gptq|fp4dit-alpha|nvfp4|ams-fp4.25)$/ && $2 == \"0\"") using 4:8:1 with labels offset 0,0.8 font ",9" notitle
 set title "AdaRound: what is left of nearest rounding's loss after a budget of iterations"
 set xlabel "iterations"
 set ylabel "loss of the hardened codes, mean of the units"

@@ -2,12 +2,12 @@
 BEGIN { FS = "\t" }
 FILENAME ~ /methods/ {
   asks[$1] = length($4) > 200 ? substr($4, 1, 160) " …" : $4
-  isAblation[$1] = $5 == "ablations"
+  baseline[$1] = $5
   next
 }
 FNR == 1 { next }
 FILENAME ~ /differences/ {
-  if ($2 == 6) difference[$1] = sprintf("%+.2f (%+.2f…%+.2f)", $3, $4, $5)
+  if ($3 == 6) difference[$1] = sprintf("%+.2f (%+.2f…%+.2f)", $4, $5, $6)
   next
 }
 {
@@ -27,19 +27,21 @@ FILENAME ~ /differences/ {
 }
 END {
   sort()
-  table(0)
-  print "\nWhat makes `balanced`, one thing less or another in its place; and the parts of FP4DiT:\n"
-  table(1)
+  table("balanced")
+  print "\nWhat makes `balanced`, one thing less or another in its place, all without `--smooth`:\n"
+  table("no-smooth")
+  print "\nThe parts of FP4DiT:\n"
+  table("fp4dit-alpha")
   print "\nThe options, after `fpq-round`:\n"
   for (i = 0; i < count; i++) if (asks[names[i]] != "") print "- " names[i] ": `" asks[names[i]] "`"
 }
 
-function table(ablations,   i, m, six) {
-  print "| method | bits | s | MB | W4A16 | W4A8 | W4A6 | above `balanced` | SSIM | sharpness | latent error |"
+function table(base,   i, m, six) {
+  print "| method | bits | s | MB | W4A16 | W4A8 | W4A6 | above `" base "` | SSIM | sharpness | latent error |"
   print "|---|---|---|---|---|---|---|---|---|---|---|"
   for (i = 0; i < count; i++) {
     m = names[i]
-    if (isAblation[m] + 0 != ablations) continue
+    if (baseline[m] != base && m != base) continue
     printf "| %s | %s | %s | %s | %s | %s | %s | %s |", m, bits[m], rounds[m] ? sprintf("%.0f", seconds[m] / rounds[m]) : "", megabytes[m],
       psnr(m, 16), psnr(m, 8), psnr(m, 6), difference[m]
     six = runs[m SUBSEP 6]

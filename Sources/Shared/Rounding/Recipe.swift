@@ -4,8 +4,8 @@ import Platform
 
 /// Which layers become low-bit, and in which format.
 package enum Recipe: String, CaseIterable, Sendable {
-  /// Ours: the linears of the transformer blocks in 16 Lloyd-Max levels, groups of 64 with E4M3 scales, behind centred and rotated
-  /// inputs; conditioning, embeddings and the output stay at 16 bits (3 % of the weights).
+  /// Ours: the linears of the transformer blocks in 16 Lloyd-Max levels, groups of 64 with E4M3 scales, behind centred,
+  /// balanced and rotated inputs; conditioning, embeddings and the output stay at 16 bits (3 % of the weights).
   case balanced
   /// FP4DiT section 5, PixArt-alpha: every layer, E3M0 before the GELU, E2M1 elsewhere.
   case fp4ditAlpha = "fp4dit-alpha"
@@ -52,7 +52,9 @@ extension Recipe {
   /// How inputs are prepared where the user says nothing else.
   var input: InputOptions {
     var options = InputOptions()
-    if self == .balanced { (options.centers, options.hadamard) = (true, 128) }
+    if self == .balanced {
+      (options.centers, options.smoothing, options.hadamard) = (true, 0.25, 128)
+    }
     return options
   }
 

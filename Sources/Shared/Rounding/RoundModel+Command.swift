@@ -12,6 +12,7 @@ extension RoundModel {
         "--scale", options.scaleSearch.rawValue, "--hadamard", "\(input.hadamard)",
         input.centers ? "--center" : "--no-center",
       ]
+      words += input.smoothing.map { ["--smooth", "\($0)"] } ?? ["--no-smooth"]
     }
     words += ["--damping", "\(objective.damping)"]
     for (pattern, format) in overrides.formats { words += ["--format", "\(pattern)=\(format)"] }
@@ -21,7 +22,6 @@ extension RoundModel {
     if options.rank > 0 {
       words += ["--rank", "\(options.rank)", "--rank-metric", options.rankMetric.rawValue]
     }
-    if let alpha = input.smoothing { words += ["--smooth", "\(alpha)"] }
     if objective.order == .natural { words.append("--no-sort-channels") }
     words.append(objective.biasCorrection ? "--bias-correction" : "--no-bias-correction")
     if options.method == .adaround {

@@ -80,8 +80,8 @@ package final class SampleStream {
   /// What a layer of `block` reads of the samples, a few of them at a time, each in the order of the samples.
   ///
   /// - Parameters:
-  ///   - layer: named by `inputs`, which the block was made with.
   ///   - block: the one that the stream stands before.
+  ///   - inputs: which the block was made with; names the layer.
   ///   - first: the first sample of those that run together.
   /// - Returns: [samples * tokens][inputs]; nil after the last sample.
   func input(of block: TapedPixArtBlock, to inputs: TapedInputs, first: Int) -> Matrix? {
