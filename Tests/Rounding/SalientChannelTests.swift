@@ -116,7 +116,7 @@ import Testing
     #expect(balanced > rotated + SalientChannelTests.margin)
   }
 
-  /// With 4-bit weights balancing costs the weights what it gives the inputs: centre and rotation, as `balanced` has them, keep more.
+  /// With 4-bit weights balancing costs the weights what it gives the inputs: centre and rotation keep more.
   @Test(arguments: ["lloyd4", "e2m1"])
   func centreAndRotationKeepMostWithFourBitWeights(format: String) throws {
     let both = try sqnr(options(center: true, hadamard: 128), format: format)
