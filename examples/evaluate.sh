@@ -1,7 +1,7 @@
 #!/bin/sh
 # Compares rounding methods and activation formats on the example model, over 64 prompts and seeds outside the calibration.
 #
-#   examples/evaluate.sh [FOLDER]                everything: about two hours on two cores
+#   examples/evaluate.sh [FOLDER]                everything: about three hours on two cores
 #   ROWS='balanced$|gptq' examples/evaluate.sh   only the methods whose names match
 #
 # Leaves in FOLDER (evaluation/): results.tsv, differences.tsv (paired bootstrap), trace.tsv (AdaRound), table.md, results.png, and in rows/ the
