@@ -43,9 +43,9 @@ method() { # NAME SEEDS ACTIVATIONS ROUND-OPTIONS...: a line of methods.tsv for 
 }
 
 blocks='transformer_blocks.*'
-plain='--group-size 128 --scale-type f16 --hadamard 1 --no-center --no-smooth' # nothing of what balanced adds
-e2m1="$plain --format $blocks=e2m1"
-int4="$plain --format $blocks=int4"
+plain='--group-size 128 --scale-type f16 --hadamard 1 --no-center' # with --no-smooth nothing of what balanced adds
+e2m1="$plain --no-smooth --format $blocks=e2m1"
+int4="$plain --no-smooth --format $blocks=int4"
 other="--skip adaln_single.* --skip caption_projection.* --skip pos_embed.* --skip proj_out"
 
 methods() {
@@ -78,13 +78,13 @@ methods() {
   method fpq-greedy-a8 0 'none own' --recipe fpq-greedy
   method fpq-greedy-a6 0 own --recipe fpq-greedy --activation-bits 6
   method afpq 0 'none int8 e2m3' $e2m1 --asymmetric
-  method ams-fp5.33 0 'none int8 e2m3' --method nearest $plain --format "$blocks=fp5.33"
-  method ams-fp4.25 0 'none int8 e2m3' --method nearest $plain --format "$blocks=fp4.25"
+  method ams-fp5.33 0 'none int8 e2m3' --method nearest $plain --no-smooth --format "$blocks=fp5.33"
+  method ams-fp4.25 0 'none int8 e2m3' --method nearest $plain --no-smooth --format "$blocks=fp4.25"
   nvfp4="--method nearest --format $blocks=e2m1 --group-size 16 --scale-type e4m3 --hadamard 1 --no-center --no-smooth"
   method nvfp4 0 'none int8 e2m3' $nvfp4 --scale absmax
   method four-over-six 0 'none int8 e2m3' $nvfp4 --scale four-over-six
-  method smooth 0 'none int8 e2m3' $e2m1 --smooth 0.5
-  method svdquant-16 0 'none int8 e2m3' --method gptq $e2m1 --smooth 0.5 --rank 16 --rank-metric weight
+  method smooth 0 'none int8 e2m3' $plain --smooth 0.5 --format $blocks=e2m1
+  method svdquant-16 0 'none int8 e2m3' --method gptq $plain --smooth 0.5 --format $blocks=e2m1 --rank 16 --rank-metric weight
   method rank-16 0 'none int8 e2m3' $e2m1 --rank 16
 
   # What makes balanced, one thing less or another in its place, all without balancing; then the parts of FP4DiT.
@@ -97,7 +97,7 @@ methods() {
   method e2m1-weights 0 'none e2m3' --no-smooth --format "$blocks=e2m1"
   method int4-weights 0 'none e2m3' --no-smooth --format "$blocks=int4"
   method best-format 0 'none e2m3' --no-smooth $(best_formats best-formats 'e2m1 e1m2 e3m0 int4 lloyd4' --no-smooth)
-  method best-fp4-format 0 'none e2m3' $plain $(best_formats best-fp4-formats 'e2m1 e1m2 e3m0' $plain)
+  method best-fp4-format 0 'none e2m3' $plain --no-smooth $(best_formats best-fp4-formats 'e2m1 e1m2 e3m0' $plain --no-smooth)
   method gptq-only 0 'none e2m3' --no-smooth --method gptq
   method nearest-only 0 'none e2m3' --no-smooth --method nearest
   method mse-scales 0 'none e2m3' --no-smooth --scale mse

@@ -43,7 +43,7 @@ function table(base,   i, m, six) {
     m = names[i]
     if (baseline[m] != base && m != base) continue
     printf "| %s | %s | %s | %s | %s | %s | %s | %s |", m, bits[m], rounds[m] ? sprintf("%.0f", seconds[m] / rounds[m]) : "", megabytes[m],
-      psnr(m, 16), psnr(m, 8), psnr(m, 6), difference[m]
+      psnr(m, 16), psnr(m, 8), psnr(m, 6), m == base ? "" : difference[m]
     six = runs[m SUBSEP 6]
     if (six) printf " %.4f | %.3f | %.3f |\n", ssim[m] / six, sharpness[m] / six, latents[m] / six
     else print " | | |"
