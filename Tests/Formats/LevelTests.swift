@@ -1,5 +1,4 @@
 import Formats
-import Foundation
 import Platform
 import TestSupport
 import Tensors
@@ -92,7 +91,7 @@ func encodesAsMinifloats(name: String, reference: String, step: Double) throws {
   let format = try NumberFormat("lloyd4")
   let table = format.levels()
   #expect(table.levels == format.codebook && format.maxCode == 64)
-  var random = SplitMix(state: 1)
+  var random = Generator(1)
   var (sums, weights) = ([Double](repeating: 0, count: 16), [Double](repeating: 0, count: 16))
   for _ in 0..<4000 {
     let group = (0..<64).map { _ in random.normal() }
@@ -133,21 +132,4 @@ func encodesAsMinifloats(name: String, reference: String, step: Double) throws {
     #expect(Float8E4M3.bits(Float8E4M3.rounded(Double(value))) == expected, "\(value)")
   }
   #expect(compared > 100)
-}
-
-/// SplitMix64, and normal numbers by Box and Muller.
-private struct SplitMix {
-  var state: UInt64
-
-  mutating func uniform() -> Double {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return (Double((z ^ (z >> 31)) >> 11) + 0.5) / 9_007_199_254_740_992
-  }
-
-  mutating func normal() -> Double {
-    (-2 * log(uniform())).squareRoot() * cos(2 * Double.pi * uniform())
-  }
 }

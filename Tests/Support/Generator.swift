@@ -1,16 +1,13 @@
-/// SplitMix64: the same numbers in every run.
+import Foundation
+import Platform
+
+/// Random numbers of tests: the same in every run.
 package struct Generator {
-  private var state: UInt64
+  private var words: SplitMix64
 
-  package init(_ seed: Int) { state = UInt64(truncatingIfNeeded: seed) }
+  package init(_ seed: Int) { words = SplitMix64(state: UInt64(truncatingIfNeeded: seed)) }
 
-  package mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
+  package mutating func next() -> UInt64 { words.next() }
 
   package mutating func below(_ bound: Int) -> Int { Int(next() >> 33) % bound }
 
@@ -20,5 +17,15 @@ package struct Generator {
   /// `count` values of -range to range.
   package mutating func floats(_ count: Int, range: Float = 1) -> [Float] {
     (0..<count).map { _ in signed() * range }
+  }
+
+  /// A standard normal number, by Box and Muller.
+  package mutating func normal() -> Double {
+    (-2 * log(uniform())).squareRoot() * cos(2 * Double.pi * uniform())
+  }
+
+  /// Between 0 and 1, neither of them.
+  private mutating func uniform() -> Double {
+    (Double(next() >> 11) + 0.5) / 9_007_199_254_740_992
   }
 }

@@ -1,4 +1,3 @@
-import Calibration
 import Formats
 import Kernels
 import Platform

@@ -1,4 +1,3 @@
-import Calibration
 import CKernels
 import Platform
 import Tensors
@@ -11,8 +10,6 @@ import Tensors
 struct LeadingSubspace {
   /// Orthonormal columns [outputs][count], by descending eigenvalue; columns of 0 where S has no further direction.
   let vectors: [Double]
-  /// [count], descending.
-  let values: [Double]
 
   /// Weights (256x256, output metric): the energy that 32 vectors miss is 4e-5 of theirs after 4 steps, 3e-9 after 16.
   private static let steps = 16
@@ -49,7 +46,6 @@ struct LeadingSubspace {
       for i in 0..<width { target[i] = basis[n * width + i] }
     }
     vectors = (0..<rows).flatMap { n in turned[(n * width)..<(n * width + count)] }
-    values = Array(eigen.values.prefix(count))
   }
 }
 

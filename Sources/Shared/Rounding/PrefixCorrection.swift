@@ -12,7 +12,7 @@ import Tensors
 package final class PrefixCorrection {
   package let inputs: Int
   private var tokens = 0
-  /// Sum z z', lower triangle and above, [inputs][inputs].
+  /// Sum z z' [inputs][inputs].
   private var gram: [Double]
   /// Sum (x - z) z' [inputs][inputs].
   private var cross: [Double]
