@@ -23,6 +23,13 @@ func tool(_ name: String, _ stage: Target.Dependency...) -> Target {
     swiftSettings: strict)
 }
 
+/// What one tool does: a folder of Sources/Shared/Stages, of its own so that no tool links what another one needs.
+func stage(_ name: String, _ folder: String, _ dependencies: [Target.Dependency]) -> Target {
+  .target(
+    name: name, dependencies: dependencies, path: "Sources/Shared/Stages/\(folder)",
+    swiftSettings: strict)
+}
+
 /// The tests of one layer, in the folder of the same name.
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
   .testTarget(
@@ -40,30 +47,57 @@ let package = Package(
   ],
   targets: [
     // The tools.
-    tool("fpq-stats", "Calibration", "Pipeline"),
-    tool("fpq-round", "Rounding", "Inspection", "Formats"),
-    tool("fpq-pack", "Export"),
-    tool("dit-run", "Pipeline", "Models", "Formats"),
+    tool("fpq-stats", "StatsStage", "Calibration", "Pipeline"),
+    tool(
+      "fpq-round", "RoundStage", "Reconstruction", "Rounding", "Inspection", "Formats", "Streams"),
+    tool("fpq-pack", "PackStage"),
+    tool("dit-run", "SampleStage", "Pipeline", "Sampling", "Layers", "Formats"),
     tool("fpq-show", "Inspection"),
 
-    // The library, in the order the data flows (top: nearest to the tools).
-    layer("CommandLine", ["Pipeline", "Platform", argumentParser]),
-    layer("Export", ["Rounding", "Pipeline", "Formats", "Tensors", "Platform"]),
-    layer(
-      "Rounding",
+    // What each tool does, and the options that several have.
+    stage(
+      "StatsStage", "Stats",
+      ["Calibration", "Pipeline", "Models", "Layers", "Sampling", "Streams", "Tensors", "Platform"]),
+    stage(
+      "RoundStage", "Round",
       [
-        "Calibration", "Gradients", "Pipeline", "Models", "Kernels", "Inspection", "Formats",
-        "Tensors", "Platform", "CKernels",
+        "Reconstruction", "Rounding", "Pipeline", "Kernels", "Inspection", "Streams", "Formats",
+        "Tensors", "Platform",
       ]),
-    layer("Calibration", ["Pipeline", "Models", "Sampling", "Kernels", "Tensors", "Platform"]),
-    layer("Gradients", ["Models", "Kernels", "Formats", "Tensors", "Platform", "CKernels"]),
-    layer("Pipeline", ["Models", "Sampling", "Formats", "Tensors", "Platform"]),
+    stage("PackStage", "Pack", ["Export", "Streams", "Formats", "Tensors", "Platform"]),
+    stage(
+      "SampleStage", "Sample",
+      [
+        "Pipeline", "Models", "Layers", "Sampling", "Streams", "Formats", "Tensors", "Platform",
+      ]),
+    layer("CommandLine", ["Sampling", "Platform", argumentParser]),
+
+    // The library, in the order the data flows (top: nearest to the tools).
+    layer("Inspection", ["Streams", "Formats", "Tensors", "Platform"]),
+    layer("Export", ["Streams", "Formats", "Tensors", "Platform"]),
+    layer(
+      "Reconstruction",
+      [
+        "Rounding", "Gradients", "Pipeline", "Models", "Sampling", "Layers", "Kernels", "Streams",
+        "Formats", "Tensors", "Platform",
+      ]),
+    layer("Rounding", ["Kernels", "Formats", "Tensors", "Platform", "CKernels"]),
+    layer(
+      "Calibration", ["Models", "Layers", "Kernels", "Streams", "Formats", "Tensors", "Platform"]),
+    layer(
+      "Pipeline", ["Models", "Sampling", "Layers", "Streams", "Formats", "Tensors", "Platform"]),
+    layer("Sampling", ["Tensors", "Platform"]),
     layer(
       "Models",
-      ["Kernels", "Formats", "Tensors", "Platform", "CKernels", "CSentencePiece"]),
+      [
+        "Layers", "Kernels", "Streams", "Formats", "Tensors", "Platform", "CSentencePiece",
+        "CKernels",
+      ]),
+    layer(
+      "Gradients", ["Layers", "Kernels", "Streams", "Formats", "Tensors", "Platform", "CKernels"]),
+    layer("Layers", ["Kernels", "Streams", "Formats", "Tensors", "Platform", "CKernels"]),
     layer("Kernels", ["Formats", "Tensors", "Platform", "CKernels", "CDense"]),
-    layer("Sampling", ["Tensors", "Platform"]),
-    layer("Inspection", ["Tensors", "Formats", "Platform"]),
+    layer("Streams", ["Formats", "Tensors", "Platform"]),
     layer("Formats", ["Tensors", "Platform"]),
     layer("Tensors", ["Platform", "CCrypto"]),
     layer("Platform", ["CPNG", "CSignals"]),
@@ -91,27 +125,33 @@ let package = Package(
 
     // Tests, one target a layer, and the built tools run as a shell would.
     .target(
-      name: "TestSupport", dependencies: ["Models", "Tensors", "Platform"],
+      name: "TestSupport", dependencies: ["Models", "Layers", "Tensors", "Platform"],
       path: "Tests/Support", swiftSettings: strict),
     tests("Platform", ["Platform"]),
     tests("Tensors", ["Tensors", "Platform"]),
-    tests("Inspection", ["Inspection", "Tensors", "Platform", "fpq-show"]),
-    tests("Formats", ["Formats", "Tensors", "Platform"]),
+    tests("Formats", ["Streams", "Formats", "Tensors", "Platform"]),
     tests("Kernels", ["Kernels", "CKernels", "Formats", "Tensors", "Platform"]),
+    tests("Layers", ["Layers", "Streams", "Formats", "Tensors", "Platform"]),
     tests("Sampling", ["Sampling", "Tensors", "Platform"]),
-    tests("Models", ["Models", "Formats", "Tensors", "Platform"]),
-    tests("Gradients", ["Gradients", "Models", "Kernels", "Formats", "Tensors", "Platform"]),
+    tests("Models", ["Models", "Layers", "Streams", "Formats", "Tensors", "Platform"]),
     tests(
-      "Rounding",
-      [
-        "Rounding", "Calibration", "Gradients", "Pipeline", "Models", "Kernels", "Inspection",
-        "Formats", "Tensors", "Platform",
-      ]),
+      "Gradients",
+      ["Gradients", "Models", "Layers", "Kernels", "Streams", "Formats", "Tensors", "Platform"]),
     tests("Pipeline", ["Pipeline", "Models", "Sampling", "Tensors", "Platform"]),
+    tests("Rounding", ["Rounding", "Kernels", "Formats", "Tensors", "Platform"]),
+    tests(
+      "Reconstruction",
+      [
+        "Reconstruction", "Rounding", "StatsStage", "Gradients", "Pipeline", "Models", "Sampling",
+        "Layers", "Kernels", "Streams", "Formats", "Tensors", "Platform",
+      ]),
+    tests("Stages", ["RoundStage", "Inspection", "Streams"]),
+    tests("Inspection", ["Inspection", "Tensors", "Platform", "fpq-show"]),
     tests(
       "Tools",
       [
-        "Formats", "Tensors", "Platform", "fpq-stats", "fpq-round", "fpq-pack", "dit-run",
+        "Streams", "Formats", "Tensors", "Platform", "fpq-stats", "fpq-round", "fpq-pack",
+        "dit-run",
         "fpq-show",
       ]),
   ],

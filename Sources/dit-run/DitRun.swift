@@ -1,9 +1,11 @@
 import ArgumentParser
 import CommandLine
 import Formats
-import Models
+import Layers
 import Pipeline
 import Platform
+import SampleStage
+import Sampling
 
 @main
 struct DitRun: Tool {

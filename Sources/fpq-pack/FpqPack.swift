@@ -1,6 +1,6 @@
 import ArgumentParser
 import CommandLine
-import Export
+import PackStage
 import Platform
 
 @main

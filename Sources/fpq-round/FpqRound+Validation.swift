@@ -1,6 +1,7 @@
 import ArgumentParser
 import Formats
 import Platform
+import RoundStage
 import Rounding
 
 /// What can be seen to be wrong from the arguments alone: wrong usage, exit code 64.

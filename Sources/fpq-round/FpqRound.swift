@@ -3,12 +3,14 @@ import CommandLine
 import Formats
 import Inspection
 import Platform
+import Reconstruction
+import RoundStage
 import Rounding
 
 extension Recipe: ExpressibleByArgument {}
 extension RoundingMethod: ExpressibleByArgument {}
 extension ScaleSearch: ExpressibleByArgument {}
-extension LayerFormats.ScaleType: ExpressibleByArgument {}
+extension ScaleStorage: ExpressibleByArgument {}
 extension SharedBit.Mode: ExpressibleByArgument {}
 extension RankMetric: ExpressibleByArgument {}
 extension ReconstructionOptions.Inputs: ExpressibleByArgument {}
@@ -76,7 +78,7 @@ struct FpqRound: Tool {
   @Option(
     help:
       "Type of a scale: f16, or e4m3 beside one F32 for the weight (default: f16; balanced e4m3).")
-  var scaleType: LayerFormats.ScaleType?
+  var scaleType: ScaleStorage?
 
   @Option(
     help: """

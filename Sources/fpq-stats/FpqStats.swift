@@ -3,6 +3,7 @@ import Calibration
 import CommandLine
 import Pipeline
 import Platform
+import StatsStage
 
 @main
 struct FpqStats: Tool {

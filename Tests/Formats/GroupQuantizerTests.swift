@@ -1,7 +1,8 @@
 import Formats
 import Platform
-import TestSupport
+import Streams
 import Tensors
+import TestSupport
 import Testing
 
 private func matrix(_ tensor: Tensor) throws -> Matrix {

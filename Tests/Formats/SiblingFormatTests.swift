@@ -1,7 +1,8 @@
 import Formats
 import Platform
-import TestSupport
+import Streams
 import Tensors
+import TestSupport
 import Testing
 
 /// Formats of other systems, against the bytes of independent programs (Tests/References/siblings).

@@ -1,6 +1,7 @@
 import Formats
 import Gradients
 import Kernels
+import Layers
 import Models
 import Platform
 import Tensors
@@ -15,29 +16,49 @@ import Testing
   init() throws {
     golden = try GradientCase("block-gradients")
     let io = golden.io
+    let config = try ModelConfig(References.path("block-gradients/config.json"))
     block = try PixArtBlock(
-      index: 0, config: PixArtConfig(ModelConfig(References.path("block-gradients/config.json"))),
-      weights: io, makeLinear: { try Linear($0, inputs: $1, outputs: $2, from: io) })
+      index: 0, config: PixArtConfig(config), parts: TransformerParts(config: config, weights: io))
   }
 
-  /// The inputs of the block as variables.
-  private func inputs(wantGradients: Bool) throws -> (x: Variable, m: Variable, text: TapedText) {
+  /// What the block reads, as variables.
+  private struct Inputs {
+    let x: Variable
+    let modulation: Variable
+    let text: Variable
+    let bias: Matrix
+
+    /// The output of `block` with copies of its parameters.
+    func output(of block: PixArtBlock, _ parameters: TapedParameters, on tape: Tape) -> Variable {
+      let operations = TapedOperations(tape, parameters, samples: modulation.value.rows)
+      return block(
+        x, conditioning: modulation,
+        text: block.readText(text, valid: nil, bias: bias, on: operations), on: operations)
+    }
+  }
+
+  private func parameters(_ options: TapedOptions) throws -> TapedParameters {
+    try TapedParameters(linears: block.linears, tables: block.tables, options: options)
+  }
+
+  /// The inputs of the case.
+  private func inputs(wantGradients: Bool) throws -> Inputs {
     let x = Variable(try golden.matrix("x"), wantsGradient: wantGradients)
     let modulation = Variable(try golden.matrix("modulation"), wantsGradient: wantGradients)
     let states = Variable(try golden.matrix("text"), wantsGradient: wantGradients)
-    return (x, modulation, TapedText(states: states, bias: try golden.matrix("bias")))
+    return Inputs(x: x, modulation: modulation, text: states, bias: try golden.matrix("bias"))
   }
 
   @Test func allGradientsMatchTorch() throws {
-    let taped = try TapedPixArtBlock(block, options: TapedOptions { _ in true })
-    let (x, modulation, text) = try inputs(wantGradients: true)
+    let parameters = try parameters(TapedOptions(wantsGradient: { _ in true }))
+    let inputs = try inputs(wantGradients: true)
     let tape = Tape()
-    let y = taped(x, modulation: modulation, text: text, on: tape)
+    let y = inputs.output(of: block, parameters, on: tape)
     try golden.expect(y.value, matches: "output")
     tape.backward(from: y, gradient: try golden.matrix("loss_weights"))
     let variables =
-      [("x", x), ("modulation", modulation), ("text", text.states)]
-      + taped.parameters.map { ($0.name, $0.variable) }
+      [("x", inputs.x), ("modulation", inputs.modulation), ("text", inputs.text)]
+      + parameters.all.map { ($0.name, $0.variable) }
     for (name, variable) in variables {
       try golden.expect(#require(variable.gradient?.matrix), matches: "grad.\(name)")
     }
@@ -54,12 +75,11 @@ import Testing
   }
 
   private func gradients(_ wantsGradient: @escaping (String) -> Bool) throws -> [String: [Float]] {
-    let taped = try TapedPixArtBlock(block, options: TapedOptions(wantsGradient: wantsGradient))
-    let (x, modulation, text) = try inputs(wantGradients: false)
+    let parameters = try parameters(TapedOptions(wantsGradient: wantsGradient))
     let tape = Tape()
-    let y = taped(x, modulation: modulation, text: text, on: tape)
+    let y = try inputs(wantGradients: false).output(of: block, parameters, on: tape)
     tape.backward(from: y, gradient: try golden.matrix("loss_weights"))
-    let found = taped.parameters.compactMap { name, variable in
+    let found = parameters.all.compactMap { name, variable in
       variable.gradient?.matrix.map { (name, $0.values) }
     }
     return Dictionary(uniqueKeysWithValues: found)
@@ -79,23 +99,23 @@ import Testing
     let options = TapedOptions(
       wantsGradient: { _ in true },
       preparation: { preparations[$0.hasSuffix("ff.net.2") ? 1 : 0] })
-    let taped = try TapedPixArtBlock(block, options: options)
+    let parameters = try parameters(options)
     let threads = Parallel.threads
     defer { Parallel.threads = threads }
     let (batch, tokens) = (2, 1100)
     let results = [1, 4, 3].map { count in
       Parallel.threads = count
-      let x = Variable(point(batch * tokens, 32, seed: 1), wantsGradient: true)
-      let modulation = Variable(point(batch, 192, seed: 2), wantsGradient: true)
-      let text = TapedText(
-        states: Variable(point(batch * 70, 32, seed: 3), wantsGradient: true),
+      let inputs = Inputs(
+        x: Variable(point(batch * tokens, 32, seed: 1), wantsGradient: true),
+        modulation: Variable(point(batch, 192, seed: 2), wantsGradient: true),
+        text: Variable(point(batch * 70, 32, seed: 3), wantsGradient: true),
         bias: Matrix(rows: batch, columns: 70, zeroed: true))
       let tape = Tape()
-      let y = taped(x, modulation: modulation, text: text, on: tape)
+      let y = inputs.output(of: block, parameters, on: tape)
       tape.backward(from: y, gradient: point(batch * tokens, 32, seed: 4))
       let gradients =
-        [x, modulation, text.states].map { $0.gradient?.take() }
-        + taped.parameters.map { $0.variable.gradient?.take() }
+        [inputs.x, inputs.modulation, inputs.text].map { $0.gradient?.take() }
+        + parameters.all.map { $0.variable.gradient?.take() }
       return [y.value.values] + gradients.map { $0?.values ?? [] }
     }
     #expect(results[0].count == 25 && results[0].allSatisfy { !$0.isEmpty })

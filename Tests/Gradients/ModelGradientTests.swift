@@ -1,4 +1,5 @@
 import Gradients
+import Layers
 import Models
 import Tensors
 import TestSupport
@@ -9,34 +10,50 @@ import Testing
   /// A golden call up to the blocks, with everything as variables.
   private struct Graph {
     let model: PixArtTransformer
-    let taped: TapedPixArtTransformer
-    let inputs: PixArtInputs
+    let parameters: TapedParameters
+    let grid: PatchGrid
     let x: Variable
     let modulation: Variable
     let embedded: Variable
-    let text: TapedText
+    let text: Variable
+    private let textBias: Matrix
 
     init(_ name: String) throws {
       let golden = try ModelCase(name)
       let call = try PixArtCall(golden)
-      model = try PixArtTransformer(config: golden.config, weights: golden.weights)
-      taped = try TapedPixArtTransformer(model, options: TapedOptions { _ in true })
-      inputs = model.blockInputs(
-        latents: call.latents, batch: call.batch, height: call.height, width: call.width,
-        timesteps: call.timesteps, conditions: call.conditions)
-      let projected = model.projectText(call.states, mask: call.mask, batch: call.batch)
-      x = Variable(inputs.x, wantsGradient: true)
+      model = try PixArtTransformer(
+        TransformerParts(config: golden.config, weights: golden.weights))
+      parameters = try TapedParameters(
+        linears: model.blocks.flatMap(\.linears) + [model.projectOut],
+        tables: model.blocks.flatMap(\.tables) + [model.finalTable],
+        options: TapedOptions(wantsGradient: { _ in true }))
+      let (latents, patch) = (call.latents, model.patchSize)
+      grid = PatchGrid(
+        samples: latents.samples, height: latents.height / patch, width: latents.width / patch,
+        patch: patch)
+      let inputs = model.inputs(
+        latents, call.timesteps, call.conditions, Direct(samples: latents.samples))
+      let projected = model.projectText(call.prompts, observer: nil)
+      x = Variable(inputs.hidden, wantsGradient: true)
       modulation = Variable(inputs.modulation, wantsGradient: true)
       embedded = Variable(inputs.embedded, wantsGradient: true)
-      text = TapedText(
-        states: Variable(projected.states, wantsGradient: true), bias: projected.bias)
+      text = Variable(projected.states, wantsGradient: true)
+      textBias = projected.bias
     }
 
     /// The latents that the model predicts.
     func output(recomputes: Bool = false, on tape: Tape) -> Variable {
-      let rows = taped(
-        x, modulation: modulation, embedded: embedded, text: text, recomputes: recomputes, on: tape)
-      return tape.unpatchify(rows, grid: inputs.grid, channels: model.config.outChannels)
+      let operations = TapedOperations(
+        tape, parameters, samples: grid.samples, recomputes: recomputes)
+      let (modulation, text, textBias) = (modulation, text, textBias)
+      let hidden = model.blocks.reduce(x) { x, block in
+        operations.segment(x) { x, operations in
+          let own = block.readText(text, valid: nil, bias: textBias, on: operations)
+          return block(x, conditioning: modulation, text: own, on: operations)
+        }
+      }
+      let rows = model.output(of: hidden, embedded: embedded, on: operations)
+      return tape.unpatchify(rows, grid: grid, channels: model.config.outChannels)
     }
   }
 
@@ -60,9 +77,9 @@ import Testing
       gradient: Matrix(rows: y.value.rows, columns: y.value.columns, values: weights))
     var variables = [
       "x": graph.x, "modulation": graph.modulation, "embedded": graph.embedded,
-      "text": graph.text.states,
+      "text": graph.text,
     ]
-    for (name, variable) in graph.taped.parameters { variables[name] = variable }
+    for (name, variable) in graph.parameters.all { variables[name] = variable }
     #expect(variables.values.allSatisfy { $0.gradient?.matrix != nil })
     for tensor in golden.io.names where tensor.hasPrefix("grad.") {
       let variable = try #require(variables[String(tensor.dropFirst(5))], "\(tensor)")
@@ -73,8 +90,8 @@ import Testing
   @Test func recomputingChangesNothing() throws {
     let graph = try Graph("pixart-sigma")
     let variables =
-      [graph.x, graph.modulation, graph.embedded, graph.text.states]
-      + graph.taped.parameters.map(\.variable)
+      [graph.x, graph.modulation, graph.embedded, graph.text]
+      + graph.parameters.all.map(\.variable)
     let results = [false, true].map { recomputes in
       let tape = Tape()
       let y = graph.output(recomputes: recomputes, on: tape)
@@ -93,8 +110,8 @@ import Testing
     let expected = golden.weights.names.filter { name in
       !before.contains { name.hasPrefix($0) }
     }
-    #expect(graph.taped.parameters.map(\.name).sorted() == expected.sorted())
-    for (name, variable) in graph.taped.parameters {
+    #expect(graph.parameters.all.map(\.name).sorted() == expected.sorted())
+    for (name, variable) in graph.parameters.all {
       #expect(variable.value.values == (try golden.weights.tensor(name).floats()), "\(name)")
     }
   }

@@ -161,12 +161,12 @@ import Testing
 
   /// A permutation: the gradient of sum(R y) is R in the order of the rows, which `unpatchify` must bring back.
   @Test func unpatchify() throws {
-    let grid = PatchGrid(batch: 2, height: 3, width: 5, patch: 2)
+    let grid = PatchGrid(samples: 2, height: 3, width: 5, patch: 2)
     let x = Variable(point(30, 12, seed: 20), wantsGradient: true)
     let tape = Tape()
     let y = tape.unpatchify(x, grid: grid, channels: 3)
     #expect(y.value.rows == 6 && y.value.columns == 60)
-    #expect(y.value.values == grid.unpatchify(x.value, channels: 3))
+    #expect(y.value.values == grid.unpatchify(x.value, channels: 3).values)
     tape.backward(from: y, gradient: y.value)
     #expect(x.gradient?.matrix?.values == x.value.values)
   }

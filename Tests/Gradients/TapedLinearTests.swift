@@ -1,8 +1,9 @@
 import Formats
 import Gradients
 import Kernels
-import Models
+import Layers
 import Platform
+import Streams
 import Tensors
 import TestSupport
 import Testing
@@ -17,7 +18,8 @@ import Testing
       name: "\(name).bias", dtype: .f32, shape: [outputs],
       values: point(1, outputs, seed: seed + 1).values)
     return try Linear(
-      name, inputs: inputs, outputs: outputs, from: MemorySource(tensors: [weight, bias]))
+      LayerRole(name, kind: .embedding), inputs: inputs, outputs: outputs,
+      from: MemorySource(tensors: [weight, bias]))
   }
 
   /// Two layers round alike and one stays in f32: each gives what it gives alone, and so do the gradients.
@@ -25,7 +27,7 @@ import Testing
     let activation = try #require(try ActivationFormat.parse("e2m3"))
     let preparation = try QuantizedTokens.Preparation(
       transform: nil, activation: activation, staticScale: nil, groupSize: 16)
-    let options = TapedOptions(wantsGradient: { _ in false }) { $0 == "c" ? nil : preparation }
+    let options = TapedOptions(preparation: { $0 == "c" ? nil : preparation })
     let layers = try ["a", "b", "c"].enumerated().map { index, name in
       try TapedLinear(layer(name, outputs: 6, inputs: 40, seed: index), options: options)
     }
@@ -62,7 +64,8 @@ import Testing
     let packed = try PackedWeight(codes: codes, tensors, entry, outputs: 2, inputs: 2)
     let preparation = try QuantizedTokens.Preparation(
       transform: nil, activation: nil, staticScale: nil, groupSize: 2)
-    let layer = Linear("proj_out", packed: packed, preparation: preparation, bias: nil)
+    let layer = Linear(
+      LayerRole("proj_out", kind: .output), packed: packed, preparation: preparation, bias: nil)
     #expect(throws: Failure("proj_out", "expected a float weight, found a packed one")) {
       try TapedLinear(layer, options: TapedOptions { _ in true })
     }

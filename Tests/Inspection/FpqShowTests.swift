@@ -131,7 +131,7 @@ private let plain = References.path("safetensors-hostile/ok_plain.safetensors")
   let path = try save(
     folder.file("stats"),
     [
-      Tensor(name: "s.gram", dtype: .f64, shape: [1, 1], values: [10.0]),
+      Tensor(name: "s.gram", dtype: .f64, shape: [1], values: [10.0]),
       Tensor(name: "s.sum", dtype: .f64, shape: [1], values: [2.0]),
       Tensor(name: "s.absmax", dtype: .f32, shape: [1], values: [Float(3)]),
       Tensor(name: "s.count", dtype: .f64, shape: [], values: [10.0]),

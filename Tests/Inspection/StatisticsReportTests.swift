@@ -6,7 +6,7 @@ import Testing
 
 /// Statistics of two tokens, (1, 2) and (3, 2), at site `s`.
 private func statistics(
-  gram: [Double] = [10, 8, 8, 8], shape: [Int] = [2, 2], count: Double = 2
+  gram: [Double] = [10, 8, 8], shape: [Int] = [3], count: Double = 2
 ) -> [Tensor] {
   [
     Tensor(name: "s.gram", dtype: .f64, shape: shape, values: gram),
@@ -50,19 +50,20 @@ private let metadata = ["fpq.kind": "stats", "fpq.model": "PixArt"]
     }
   }
   #expect(
-    try problem(statistics(shape: [4])) == "s.gram: expected a square matrix, found [4]")
+    try problem(statistics(gram: [10, 8, 8, 8], shape: [2, 2]))
+      == "s.gram: expected a triangle of 2 channels, found [2, 2]")
   #expect(
     try problem(statistics(count: 0)) == "s.gram: expected a positive count of tokens, found 0.0")
   #expect(
     try problem(statistics(count: .nan)) == "s.gram: expected a positive count of tokens, found nan"
   )
   #expect(
-    try problem(statistics(gram: [.nan, 1, 1, 1]))
+    try problem(statistics(gram: [.nan, 1, 1]))
       == "s.gram: expected finite sums, found NaN or infinity")
   #expect(try problem(Array(statistics().dropLast())) == "expected tensor s.count, found none")
   #expect(
     try problem([statistics()[0], floats("s.sum", [3]), statistics()[2], statistics()[3]])
-      == "s.sum: expected shape [2], found [3]")
+      == "s.gram: expected a triangle of 3 channels, found [3]")
 }
 
 private func floats(_ name: String, _ shape: [Int]) -> Tensor {

@@ -1,7 +1,9 @@
 import Formats
 import Foundation
+import Layers
 import Models
 import Platform
+import Streams
 import Tensors
 import TestSupport
 import Testing
@@ -30,17 +32,20 @@ import Testing
     let seen = Inputs()
     let format = try AttentionFormat("a6").resolved(activations: nil)
     _ = call(
-      try PixArtTransformer(config: golden.config, weights: golden.weights, attention: format),
+      try PixArtTransformer(
+        TransformerParts(
+          config: golden.config, weights: golden.weights, attention: format)),
       observer: seen)
     let (name, heads) = (
       "transformer_blocks.0.attn1", try #require(golden.config.json["num_attention_heads"]?.int)
     )
     let x = try #require(seen.inputs["\(name).qkv"])
-    let (width, tokens) = (x.columns, x.rows / call.batch)
+    let (width, tokens) = (x.columns, x.rows / call.latents.samples)
     let size = width / heads
     let qkv = try ["q", "k", "v"].map { part in
       let layer = try Linear(
-        "\(name).to_\(part)", inputs: width, outputs: width, from: golden.weights)
+        LayerRole("\(name).to_\(part)", kind: .query), inputs: width, outputs: width,
+        from: golden.weights)
       return rounded(layer(x), size: size)
     }
     let mixed = try #require(seen.inputs["\(name).to_out.0"])
@@ -66,7 +71,8 @@ import Testing
     // Rounding to 6 bits is far above that: without it the test would not pass.
     let plain = Inputs()
     _ = call(
-      try PixArtTransformer(config: golden.config, weights: golden.weights), observer: plain)
+      try PixArtTransformer(TransformerParts(config: golden.config, weights: golden.weights)),
+      observer: plain)
     let exact = try #require(plain.inputs["\(name).to_out.0"])
     #expect(largestDifference(exact.values, mixed.values) > 1e-3)
   }
@@ -96,7 +102,8 @@ import Testing
 private final class Inputs: LayerObserver {
   var inputs: [String: Matrix] = [:]
 
-  func observe(site: String, layers: [String], input: Matrix, valid: [Bool]?) {
+  func observe(_ layers: [LayerRole], input: Matrix, samples: Int, valid: [Bool]?) {
+    let site = layers[0].site
     if inputs[site] == nil {
       inputs[site] = Matrix(rows: input.rows, columns: input.columns, values: input.values)
     }

@@ -1,3 +1,4 @@
+import Layers
 import Models
 import Platform
 import Tensors
@@ -11,10 +12,15 @@ import Testing
   static func decode(
     _ golden: ModelCase, _ model: AutoencoderKL, observer: (any LayerObserver)? = nil
   ) throws -> [Float] {
+    model.decode(try latents(golden), observer: observer)
+  }
+
+  /// The case's latents.
+  static func latents(_ golden: ModelCase) throws -> Latents {
     let shape = try golden.shape("latents")
-    return model.decode(
-      try golden.floats("latents"), batch: shape[0], height: shape[2], width: shape[3],
-      observer: observer)
+    return Latents(
+      samples: shape[0], channels: shape[1], height: shape[2], width: shape[3],
+      values: try golden.floats("latents"))
   }
 
   static func encode(
@@ -85,10 +91,7 @@ import Testing
   @Test func tiledDecodingMatchesDiffusers() throws {
     let golden = try ModelCase("vae-f8")
     let model = try AutoencoderKL(config: golden.config, weights: golden.weights)
-    let shape = try golden.shape("latents")
-    try golden.expect(
-      model.decodeTiled(golden.floats("latents"), height: shape[2], width: shape[3]),
-      matches: "decoded_tiled")
+    try golden.expect(model.decodeTiled(Self.latents(golden)), matches: "decoded_tiled")
   }
 
   @Test func tilesOfFractionsOfLatentsAreRefused() throws {
@@ -98,7 +101,7 @@ import Testing
     #expect(
       throws: Failure(
         "tiled decoding: expected a VAE sample_size that is a multiple of 32, found 40")
-    ) { try model.decodeTiled(golden.floats("latents"), height: 5, width: 4) }
+    ) { try model.decodeTiled(Self.latents(golden)) }
   }
 
   @Test(arguments: cases)
@@ -119,13 +122,12 @@ import Testing
   @Test func aBatchIsDecodedPictureByPicture() throws {
     let golden = try ModelCase("vae-f4")
     let model = try AutoencoderKL(config: golden.config, weights: golden.weights)
-    let (latents, shape) = (try golden.floats("latents"), try golden.shape("latents"))
-    let mirrored = Array(latents.reversed())
-    func decode(_ z: [Float]) -> [Float] {
-      model.decode(
-        z, batch: z.count / latents.count, height: shape[2], width: shape[3])
-    }
-    #expect(decode(latents + mirrored) == decode(latents) + decode(mirrored))
+    let latents = try Self.latents(golden)
+    let mirrored = latents.with(latents.values.reversed())
+    let both = Latents(
+      samples: 2 * latents.samples, channels: latents.channels, height: latents.height,
+      width: latents.width, values: latents.values + mirrored.values)
+    #expect(model.decode(both) == model.decode(latents) + model.decode(mirrored))
   }
 
   @Test func missingAndMisshapenTensorsAreRefused() throws {
@@ -169,7 +171,9 @@ import Testing
     let golden = try images.floats()
     for picture in 0..<4 {
       let decoded = model.decode(
-        Array(z[(picture * size)..<((picture + 1) * size)]), batch: 1, height: 16, width: 16)
+        Latents(
+          channels: 4, height: 16, width: 16,
+          values: Array(z[(picture * size)..<((picture + 1) * size)])))
       var different = 0
       for index in 0..<(3 * area) {
         // As diffusers makes bytes of pixels: channels last, rounded half to even.

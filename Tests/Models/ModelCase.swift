@@ -1,4 +1,6 @@
+import Layers
 import Models
+import Streams
 import Tensors
 import TestSupport
 import Testing
@@ -31,15 +33,18 @@ final class Recorder: LayerObserver {
     let layers: [String]
     let rows: Int
     let columns: Int
+    let samples: Int
     let valid: [Bool]?
   }
 
   private(set) var sites: [Site] = []
   private(set) var modules: [String: [Float]] = [:]
 
-  func observe(site: String, layers: [String], input: Matrix, valid: [Bool]?) {
+  func observe(_ layers: [LayerRole], input: Matrix, samples: Int, valid: [Bool]?) {
     sites.append(
-      Site(name: site, layers: layers, rows: input.rows, columns: input.columns, valid: valid))
+      Site(
+        name: layers[0].site, layers: layers.map(\.name), rows: input.rows,
+        columns: input.columns, samples: samples, valid: valid))
   }
 
   func observe(module: String, output: Matrix) { modules[module] = output.values }

@@ -1,3 +1,4 @@
+import Layers
 import Models
 import Platform
 import Tensors
@@ -11,7 +12,8 @@ import Testing
   @Test(arguments: cases)
   func outputsMatchDiffusers(_ name: String) throws {
     let golden = try ModelCase(name)
-    let model = try PixArtTransformer(config: golden.config, weights: golden.weights)
+    let model = try PixArtTransformer(
+      TransformerParts(config: golden.config, weights: golden.weights))
     #expect(model.config.usesSizeConditions == (golden.io.find("resolution") != nil))
     let recorder = Recorder()
     let output = try PixArtCall(golden)(model, observer: recorder)
@@ -33,7 +35,8 @@ import Testing
   @Test(arguments: cases)
   func threadsChangeNothing(_ name: String) throws {
     let golden = try ModelCase(name)
-    let model = try PixArtTransformer(config: golden.config, weights: golden.weights)
+    let model = try PixArtTransformer(
+      TransformerParts(config: golden.config, weights: golden.weights))
     let threads = Parallel.threads
     defer { Parallel.threads = threads }
     let outputs = try [1, 2, 5].map { count in
@@ -46,7 +49,8 @@ import Testing
 
   @Test func everyLinearLayerIsSeenOnce() throws {
     let golden = try ModelCase("pixart-alpha")
-    let model = try PixArtTransformer(config: golden.config, weights: golden.weights)
+    let model = try PixArtTransformer(
+      TransformerParts(config: golden.config, weights: golden.weights))
     let recorder = Recorder()
     _ = try PixArtCall(golden)(model, observer: recorder)
     // The resolution embedder reads height and width as two rows of one call.
@@ -62,21 +66,30 @@ import Testing
       recorder.sites.first { $0.name == "transformer_blocks.1.attn1.qkv" })
     #expect(
       shared.layers == ["to_q", "to_k", "to_v"].map { "transformer_blocks.1.attn1.\($0)" })
+    // Conditions that all samples share are one row each.
+    let ratio = try #require(
+      recorder.sites.first { $0.name.contains("aspect_ratio_embedder.linear_1") })
+    #expect(ratio.rows == 1 && ratio.samples == 1)
+    #expect(shared.samples == (try PixArtCall(golden).latents.samples))
     let text = try #require(recorder.sites.first { $0.name == "transformer_blocks.1.attn2.kv" })
     #expect(text.valid == (try golden.floats("encoder_attention_mask").map { $0 != 0 }))
   }
 
   @Test func paddingOfAllSamplesIsDropped() throws {
     let golden = try ModelCase("pixart-nonsquare")
-    let model = try PixArtTransformer(config: golden.config, weights: golden.weights)
+    let model = try PixArtTransformer(
+      TransformerParts(config: golden.config, weights: golden.weights))
     let states = Matrix(
       rows: 6, columns: model.config.captionChannels,
       values: try golden.floats("encoder_hidden_states"))
     let used = [true, false, true, true, false, false]
-    #expect(model.prepareText(states, mask: used, batch: 1).tokens == 4)
+    func tokens(_ mask: [Bool]) -> Int {
+      let text = EncodedText(states: states, mask: mask)
+      return model.projectText([EncodedPrompt(prompt: "", texts: [text])], observer: nil).tokens
+    }
+    #expect(tokens(used) == 4)
     // Without any real token the original attends evenly to all of them.
-    #expect(
-      model.prepareText(states, mask: used.map { _ in false }, batch: 1).tokens == 6)
+    #expect(tokens(used.map { _ in false }) == 6)
   }
 
   @Test(arguments: [
@@ -92,7 +105,8 @@ import Testing
     let golden = try ModelCase("pixart-alpha")
     let failure = #expect(throws: Failure.self) {
       try PixArtTransformer(
-        config: golden.config(changing: key, to: value), weights: golden.weights)
+        TransformerParts(
+          config: golden.config(changing: key, to: value), weights: golden.weights))
     }
     #expect(failure?.description.contains(".json: \(key): expected ") == true)
   }
@@ -118,13 +132,14 @@ import Testing
     for name in golden.weights.names {
       let source = AlteredSource(base: golden.weights, removed: [name])
       #expect(throws: Failure(source.path, "expected tensor \(name), found none")) {
-        try PixArtTransformer(config: golden.config, weights: source)
+        try PixArtTransformer(TransformerParts(config: golden.config, weights: source))
       }
       let odd = Tensor(name: name, dtype: .f32, shape: [3], values: [Float](repeating: 0, count: 3))
       #expect(throws: Failure.self, "\(name)") {
         try PixArtTransformer(
-          config: golden.config,
-          weights: AlteredSource(base: golden.weights, replaced: [name: odd]))
+          TransformerParts(
+            config: golden.config,
+            weights: AlteredSource(base: golden.weights, replaced: [name: odd])))
       }
     }
   }
@@ -132,13 +147,17 @@ import Testing
   @Test func theExampleModelRuns() throws {
     let folder = "\(References.folder)/../../examples/emoji-pixart/transformer"
     let model = try PixArtTransformer(
-      config: ModelConfig("\(folder)/config.json"), weights: Checkpoint(folder: folder))
-    let states = Matrix(rows: 48, columns: model.config.captionChannels, zeroed: true)
-    let text = model.prepareText(
-      states, mask: (0..<48).map { $0 % 24 < 3 }, batch: 2)
-    let latents = (0..<2048).map { (index: Int) -> Float in Float(index * 7919 % 2003) / 1001 - 1 }
+      TransformerParts(
+        config: ModelConfig("\(folder)/config.json"), weights: Checkpoint(folder: folder)))
+    let text = EncodedText(
+      states: Matrix(rows: 24, columns: model.config.captionChannels, zeroed: true),
+      mask: (0..<24).map { $0 < 3 })
+    let prompt = EncodedPrompt(prompt: "", texts: [text])
+    let values = (0..<2048).map { (index: Int) -> Float in Float(index * 7919 % 2003) / 1001 - 1 }
     let output = model.forward(
-      latents: latents, batch: 2, height: 16, width: 16, timesteps: [500, 500], text: text)
+      Latents(samples: 2, channels: 4, height: 16, width: 16, values: values),
+      timesteps: [500, 500], text: model.prepareText([prompt, prompt])
+    ).values
     #expect(output.count == 2 * 8 * 16 * 16)
     #expect(output.allSatisfy { $0.isFinite })
   }

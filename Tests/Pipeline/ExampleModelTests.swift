@@ -13,7 +13,6 @@ struct ExampleModelTests {
     let prompts = try readPrompts(References.path("emoji-pixart/prompts.txt"))
     let source = try TransformerSource(References.exampleModel)
     let pipeline = try TextToImage(source, options: SamplingOptions())
-    let states = try PromptEncoder(source.folder).encode([""] + prompts)
     let initial = try golden.tensor("initial_latents").floats()
     let final = try golden.tensor("final_latents").floats()
     let images = try golden.tensor("images").bytes
@@ -21,18 +20,17 @@ struct ExampleModelTests {
 
     var (error, power) = (0.0, 0.0)
     var (pixels, beyondOneLevel) = (0, 0)
-    for (number, prompt) in prompts.enumerated() {
-      let generator = TorchGenerator(seed: UInt64(number))
-      let noise = pipeline.initialLatents(generator)
-      #expect(noise == Array(initial[(number * size)..<((number + 1) * size)]))
-      let latents = try pipeline.denoise(
-        latents: noise, prompt: try #require(states[prompt]), negative: try #require(states[""]),
-        generator: generator)
-      for (a, b) in zip(latents, final[(number * size)...]) {
+    let requests = prompts.enumerated().map {
+      SamplingRequest(number: $0, prompt: $1, seed: UInt64($0))
+    }
+    try SamplingRun(requests, of: source, through: pipeline).forEach { sampled in
+      let number = sampled.request.number
+      #expect(sampled.noise.values == Array(initial[(number * size)..<((number + 1) * size)]))
+      for (a, b) in zip(sampled.latents.values, final[(number * size)...]) {
         error += Double(a - b) * Double(a - b)
         power += Double(b) * Double(b)
       }
-      let picture = try pipeline.decode(latents).pixels
+      let picture = try pipeline.decode(sampled.latents).pixels
       for (a, b) in zip(picture, images[(number * picture.count)...]) {
         pixels += 1
         if abs(Int(a) - Int(b)) > 1 { beyondOneLevel += 1 }

@@ -37,20 +37,19 @@ struct PipelineReferenceTests {
 
     let source = try TransformerSource(References.path("\(run.pipeline)/pipeline"))
     let pipeline = try TextToImage(source, options: options)
-    let states = try PromptEncoder(source.folder).encode([options.negativePrompt, prompt])
-    let generator = TorchGenerator(seed: UInt64(try #require(entry["seed"]?.int)))
-    let noise = pipeline.initialLatents(generator)
-    #expect(noise == (try golden.tensor("initial_latents").floats()))
-
-    let latents = try pipeline.denoise(
-      latents: noise, prompt: try #require(states[prompt]),
-      negative: try #require(states[options.negativePrompt]), generator: generator)
+    let request = SamplingRequest(
+      number: 0, prompt: prompt, seed: UInt64(try #require(entry["seed"]?.int)))
+    var pictures: [SampledPicture] = []
+    try SamplingRun([request], of: source, through: pipeline).forEach { pictures.append($0) }
+    let sampled = try #require(pictures.first)
+    #expect(sampled.noise.values == (try golden.tensor("initial_latents").floats()))
+    let latents = sampled.latents.values
     // 50 times the library's own gap between f32 and f64, as the case says.
     let tolerance = Float(try #require(entry["tolerance"]?["abs"]?.double))
     let all = try golden.tensor("latents").floats()
     #expect(largestDifference(latents, Array(all.suffix(latents.count))) <= tolerance)
 
-    let image = try pipeline.decode(latents)
+    let image = try pipeline.decode(sampled.latents)
     let expected = try golden.tensor("image_u8")
     #expect([1, image.height, image.width, 3] == expected.shape)
     let differences = zip(image.pixels, expected.bytes).map { abs(Int($0) - Int($1)) }

@@ -81,7 +81,7 @@ struct FourOverSixTests {
 
   @Test func otherFormatsAndScalesAreRefused() throws {
     let problem = try SyntheticLayer(outputs: 2, inputs: 32, tokens: 64).problem()
-    for (format, type) in [("e1m2", LayerFormats.ScaleType.e4m3), ("e2m1", .f16)] {
+    for (format, type) in [("e1m2", ScaleStorage.e4m3), ("e2m1", .f16)] {
       var options = try options()
       options.format = try NumberFormat(format)
       options.scaleType = type

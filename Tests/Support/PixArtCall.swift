@@ -1,30 +1,36 @@
+import Layers
 import Models
 import Tensors
 
 /// The arguments of a golden call of the PixArt transformer (Tests/References/pixart-*).
 package struct PixArtCall {
-  /// [batch][in channels][height][width].
-  package let latents: [Float]
-  package let batch: Int
-  package let height: Int
-  package let width: Int
+  package let latents: Latents
   package let timesteps: [Float]
   package let conditions: SizeConditions?
-  /// [batch * length][caption channels].
-  package let states: Matrix
-  /// [batch * length].
-  package let mask: [Bool]
+  /// The samples' texts, of equal length with their padding.
+  package let prompts: [EncodedPrompt]
 
   package init(_ golden: ModelCase) throws {
     let shape = try golden.shape("hidden_states")
-    (batch, height, width) = (shape[0], shape[2], shape[3])
-    latents = try golden.floats("hidden_states")
+    latents = Latents(
+      samples: shape[0], channels: shape[1], height: shape[2], width: shape[3],
+      values: try golden.floats("hidden_states"))
     timesteps = try golden.floats("timestep")
     let text = try golden.shape("encoder_hidden_states")
-    states = Matrix(
-      rows: text[0] * text[1], columns: text[2],
-      values: try golden.floats("encoder_hidden_states"))
-    mask = try golden.floats("encoder_attention_mask").map { $0 != 0 }
+    let states = try golden.floats("encoder_hidden_states")
+    let mask = try golden.floats("encoder_attention_mask").map { $0 != 0 }
+    let (length, size) = (text[1], text[1] * text[2])
+    prompts = (0..<text[0]).map { sample in
+      EncodedPrompt(
+        prompt: "\(sample)",
+        texts: [
+          EncodedText(
+            states: Matrix(
+              rows: length, columns: text[2],
+              values: Array(states[(sample * size)..<((sample + 1) * size)])),
+            mask: Array(mask[(sample * length)..<((sample + 1) * length)]))
+        ])
+    }
     if golden.io.find("resolution") != nil {
       let resolution = try golden.floats("resolution")
       conditions = SizeConditions(
@@ -35,13 +41,13 @@ package struct PixArtCall {
     }
   }
 
-  /// The model's output, [batch][out channels][height][width].
+  /// The model's output, [samples][out channels][height][width].
   package func callAsFunction(
     _ model: PixArtTransformer, observer: (any LayerObserver)? = nil
   ) -> [Float] {
-    let text = model.prepareText(states, mask: mask, batch: batch, observer: observer)
-    return model.forward(
-      latents: latents, batch: batch, height: height, width: width, timesteps: timesteps,
-      text: text, conditions: conditions, observer: observer)
+    model.forward(
+      latents, timesteps: timesteps, text: model.prepareText(prompts, observer: observer),
+      conditions: conditions, observer: observer
+    ).values
   }
 }

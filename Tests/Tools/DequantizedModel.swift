@@ -1,6 +1,7 @@
 import Formats
 import Foundation
 import Platform
+import Streams
 import Tensors
 import TestSupport
 

@@ -1,4 +1,5 @@
 import Platform
+import Streams
 import Tensors
 
 /// Adds shards of statistics: sums and counts add, maxima take the larger; the result has the bytes of one run over all prompts.
@@ -10,9 +11,11 @@ package func mergeStatistics(_ paths: [String], to outputPath: String) throws {
     for (what, a, b) in [
       ("model", first.metadata.modelSHA256, shard.metadata.modelSHA256),
       ("settings", first.settings.json, shard.settings.json),
-      ("sites", first.sites.joined(), shard.sites.joined()),
-      // An older version took fewer.
-      ("tensors", first.source.names.sorted().joined(), shard.source.names.sorted().joined()),
+      ("layers", first.roles.json, shard.roles.json),
+      (
+        "tensors", first.tensorNames.joined(separator: "\n"),
+        shard.tensorNames.joined(separator: "\n")
+      ),
     ] where a != b {
       throw Failure(shard.path, "expected the same \(what) as \(first.path), found another")
     }
@@ -23,15 +26,20 @@ package func mergeStatistics(_ paths: [String], to outputPath: String) throws {
     }
   }
   let output = try OutputFile(outputPath)
-  let entries = try first.source.names.map { name in
-    let parts = try shards.map {
-      try $0.source.tensor(name, shape: first.source.tensor(name).shape)
+  let entries = try first.tensorNames.map { name in
+    let parts = try shards.map { try $0.tensor(name) }
+    if let other = parts.first(where: { $0.shape != parts[0].shape || $0.dtype != parts[0].dtype })
+    {
+      throw Failure(
+        other.place,
+        "expected \(parts[0].dtype.rawValue) \(parts[0].shape) as in \(parts[0].origin), "
+          + "found \(other.dtype.rawValue) \(other.shape)")
     }
     return mergedEntry(name, parts)
   }
   let metadata = StatisticsFile.metadata(
     model: first.metadata.model, sha256: first.metadata.modelSHA256, settings: first.settings,
-    layers: first.layers, prompts: prompts)
+    roles: first.roles, prompts: prompts)
   try SafetensorsWriter.write(entries, metadata: metadata.dictionary, to: output)
   try output.commit()
   Console.say("merged \(shards.count) files, \(prompts.count) prompts, \(first.sites.count) sites")

@@ -1,42 +1,55 @@
-import Models
+import Layers
 import Platform
+import Streams
 import Tensors
 
 /// Watches the float model run and adds what it sees to the statistics of each input site.
-final class StatisticsCollector: LayerObserver {
-  private(set) var sites: [String: SiteStatistics] = [:]
+package final class StatisticsCollector: LayerObserver {
+  private var sites: [String: SiteAccumulator] = [:]
   private let tokensPerSample: Int
   private let steps: Int
   /// Number of the prompt being sampled; with the step it seeds the choice of tokens.
-  var prompt = 0
+  package var prompt = 0
   /// The sampler step; nil while the text is prepared.
-  var step: Int?
-  /// Samples (CFG halves) in a batch.
-  var batch = 1
+  package var step: Int?
 
-  init(tokensPerSample: Int, steps: Int, resumed: [SiteStatistics]) {
+  /// - Parameters:
+  ///   - tokensPerSample: how many tokens of each sample and step enter the sums, at most.
+  ///   - steps: of the sampler.
+  ///   - resumed: what an earlier run had summed.
+  package init(tokensPerSample: Int, steps: Int, resumed: [SiteStatistics]) {
     self.tokensPerSample = tokensPerSample
     self.steps = steps
-    for statistics in resumed { sites[statistics.site] = statistics }
+    for statistics in resumed { sites[statistics.site] = SiteAccumulator(statistics) }
   }
 
-  func observe(site: String, layers: [String], input: Matrix, valid: [Bool]?) {
-    let statistics =
-      sites[site] ?? SiteStatistics(site: site, layers: layers, channels: input.columns)
-    sites[site] = statistics
-    statistics.add(
-      input, selected: selectedRows(of: input.rows, valid: valid), step: step, steps: steps)
+  package func observe(_ layers: [LayerRole], input: Matrix, samples: Int, valid: [Bool]?) {
+    guard let site = layers.first?.site else { return }
+    let accumulator =
+      sites[site] ?? SiteAccumulator(SiteStatistics(site: site, channels: input.columns))
+    sites[site] = accumulator
+    accumulator.add(
+      input, selected: selectedRows(of: input.rows, samples: samples, valid: valid), step: step,
+      steps: steps)
   }
 
-  func observe(module: String, output: Matrix) {}
+  package func observe(module: String, output: Matrix) {}
 
   /// Lets all that was seen of this prompt enter the sums.
-  func finishPrompt() { sites.values.forEach { $0.flush() } }
+  package func finishPrompt() { sites.values.forEach { $0.flush() } }
+
+  /// What was summed up, by site in ascending order.
+  package var statistics: [SiteStatistics] {
+    sites.values.map(\.statistics).sorted { $0.site < $1.site }
+  }
+
+  /// False when a NaN or infinity was seen.
+  package var isFinite: Bool { sites.values.allSatisfy(\.statistics.isFinite) }
 
   /// The rows that enter: of each sample a fixed pseudo-random subset of at most `tokensPerSample` valid rows, ascending.
-  private func selectedRows(of rows: Int, valid: [Bool]?) -> [Int] {
-    let perSample = rows / batch
-    return (0..<batch).flatMap { sample -> [Int] in
+  private func selectedRows(of rows: Int, samples: Int, valid: [Bool]?) -> [Int] {
+    let perSample = rows / samples
+    return (0..<samples).flatMap { sample -> [Int] in
       let candidates = (sample * perSample..<(sample + 1) * perSample)
         .filter { valid?[$0] ?? true }
       guard candidates.count > tokensPerSample else { return candidates }

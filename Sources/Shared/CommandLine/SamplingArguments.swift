@@ -1,5 +1,5 @@
 import ArgumentParser
-import Pipeline
+import Sampling
 
 /// How pictures are sampled: the options that `dit-run` and `fpq-stats` share, named as in diffusers.
 package struct SamplingArguments: ParsableArguments {

@@ -1,19 +1,19 @@
 import Formats
 import Platform
-import Rounding
+import Streams
 import Tensors
 
 /// Codes of all layers of one model, from one file or from shards of layers.
-struct MergedCodes {
-  let metadata: StreamMetadata
-  let layers: LayerFormats
+package struct MergedCodes {
+  package let metadata: StreamMetadata
+  package let layers: LayerFormats
   private let home: [String: CodesFile]
 
   /// The files, for messages.
-  let path: String
+  package let path: String
 
   /// - Throws: `Failure` naming the layer for one that is missing, or in two shards, or shards of different models or plans.
-  init(_ shards: [CodesFile]) throws {
+  package init(_ shards: [CodesFile]) throws {
     guard let first = shards.first else { throw Failure("expected codes, found no file") }
     var home: [String: CodesFile] = [:]
     var entries: [String: LayerFormats.Entry] = [:]
@@ -44,7 +44,7 @@ struct MergedCodes {
     path = shards.map(\.path).joined(separator: ", ")
   }
 
-  func layer(_ name: String) throws -> CodesFile.Layer {
+  package func layer(_ name: String) throws -> CodesFile.Layer {
     guard let file = home[name] else { throw Failure(path, "expected layer \(name), found none") }
     return try file.layer(name)
   }

@@ -1,12 +1,12 @@
 import Foundation
-import Pipeline
 import Platform
+import Tensors
 
 /// A packed model folder in the making: the original's parts copied or linked, the transformer's weights replaced.
 ///
 /// It is built under a temporary name beside the target and renamed when whole, so that a folder that can be seen is complete.
-final class PackedFolder {
-  static let weightsName = "transformer/diffusion_pytorch_model.safetensors"
+package final class PackedFolder {
+  package static let weightsName = "transformer/diffusion_pytorch_model.safetensors"
 
   private let target: String
   private let temporary: String
@@ -14,10 +14,10 @@ final class PackedFolder {
   /// What an interrupt must remove.
   private var slots: [Int32] = []
 
-  var weightsPath: String { "\(temporary)/\(PackedFolder.weightsName)" }
+  package var weightsPath: String { "\(temporary)/\(PackedFolder.weightsName)" }
 
   /// - Throws: `Failure` when `target` exists as anything but an earlier packed folder or an empty one, or cannot be written.
-  init(_ target: String, original: ModelFolder, links: Bool) throws {
+  package init(_ target: String, original: ModelFolder, links: Bool) throws {
     let files = FileManager.default
     self.target = target.hasSuffix("/") ? String(target.dropLast()) : target
     temporary = "\(self.target).\(ProcessInfo.processInfo.processIdentifier).part"
@@ -85,7 +85,7 @@ final class PackedFolder {
     slots = []
   }
 
-  func commit() throws {
+  package func commit() throws {
     let old = "\(temporary).old"
     let replaces = FileManager.default.fileExists(atPath: target)
     guard !replaces || rename(target, old) == 0, rename(temporary, target) == 0 else {

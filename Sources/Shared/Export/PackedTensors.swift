@@ -1,20 +1,20 @@
 import Formats
 import Foundation
 import Platform
-import Rounding
+import Streams
 import Tensors
 
 /// The tensors of a packed transformer, made one by one as they are written: packed codes and scales of the quantized
 /// layers, and everything else of the float model in 16 bits.
-struct PackedTensors {
-  let entries: [SafetensorsWriter.Entry]
+package struct PackedTensors {
+  package let entries: [SafetensorsWriter.Entry]
   private let codes: MergedCodes
   private let quantizedWeights: Int
   private let quantizedBits: Int
   private let otherBits: Int
   private let floatBytes: Int
 
-  init(codes: MergedCodes, weights: any TensorSource) throws {
+  package init(codes: MergedCodes, weights: any TensorSource) throws {
     self.codes = codes
     var entries: [SafetensorsWriter.Entry] = []
     var (quantizedWeights, quantizedBits, otherBits, floatBytes) = (0, 0, 0, 0)
@@ -132,7 +132,7 @@ struct PackedTensors {
   }
 
   /// What the user sees: bits a weight of the quantized layers and of the whole, and the size.
-  var summary: String {
+  package var summary: String {
     let bytes = (quantizedBits + otherBits) / 8
     let perWeight = Double(quantizedBits) / Double(max(1, quantizedWeights))
     let whole =
@@ -146,7 +146,7 @@ struct PackedTensors {
   /// Compares a written file with what was to be written, tensor by tensor.
   ///
   /// - Throws: `Failure` naming the first tensor that differs.
-  func verify(_ file: SafetensorsFile) throws {
+  package func verify(_ file: SafetensorsFile) throws {
     guard Set(file.names) == Set(entries.map(\.name)) else {
       throw Failure(file.path, "expected \(entries.count) tensors, found \(file.names.count)")
     }

@@ -1,6 +1,6 @@
 import CKernels
 import Kernels
-import Models
+import Layers
 import Tensors
 
 extension Tape {
@@ -19,9 +19,8 @@ extension Tape {
     _ x: Variable, scale: Variable, shift: Variable, epsilon: Float
   ) -> Variable {
     let (batch, width) = (scale.value.rows, x.value.columns)
-    let norm = Modulation(
-      shift: shift.value.pointer, scale: scale.value.pointer, stride: width, epsilon: epsilon)
-    let y = withExtendedLifetime((scale, shift)) { norm(x.value, batch: batch) }
+    let y = adaptiveNorm(
+      x.value, scale: scale.value, shift: shift.value, epsilon: epsilon)
     let (dx, dscale, dshift) = (x.gradient, scale.gradient, shift.gradient)
     let (input, factor) = (x.value, scale.value)
     return record(y, from: [dx, dscale, dshift]) { dy in

@@ -1,5 +1,5 @@
 import Kernels
-import Models
+import Layers
 import Tensors
 
 /// A linear layer of a model with its parameters as variables.
@@ -11,7 +11,6 @@ package struct TapedLinear {
   /// [1][outputs].
   package let bias: Variable?
   package let preparation: QuantizedTokens.Preparation?
-  private let inputs: TapedInputs?
 
   /// Copies the parameters of `layer`.
   ///
@@ -26,7 +25,6 @@ package struct TapedLinear {
         wantsGradient: options.wantsGradient("\(layer.name).bias"))
     }
     preparation = options.preparation(layer.name)
-    inputs = options.inputs
   }
 
   /// Weight and bias under their names in the file.
@@ -34,12 +32,7 @@ package struct TapedLinear {
     [("\(name).weight", weight)] + (bias.map { [("\(name).bias", $0)] } ?? [])
   }
 
-  /// The product for x [tokens][inputs]: [tokens][outputs].
-  package func callAsFunction(_ x: Variable, on tape: Tape) -> Variable {
-    TapedLinear.project([self], x, on: tape)[0]
-  }
-
-  /// The products of layers that read the same `x` [tokens][inputs]; an input that several prepare alike is prepared once.
+  /// The products of layers that read the same `x` [rows][inputs]; an input that several prepare alike is prepared once.
   package static func project(
     _ layers: [TapedLinear], _ x: Variable, on tape: Tape
   ) -> [Variable] {
@@ -50,9 +43,7 @@ package struct TapedLinear {
       return made[made.count - 1].x
     }
     return layers.map { layer in
-      if let inputs = layer.inputs, inputs.layer == layer.name { inputs.value = x.value }
-      return tape.linear(
-        layer.preparation.map(prepared) ?? x, weight: layer.weight, bias: layer.bias)
+      tape.linear(layer.preparation.map(prepared) ?? x, weight: layer.weight, bias: layer.bias)
     }
   }
 }

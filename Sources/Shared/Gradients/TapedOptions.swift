@@ -9,24 +9,12 @@ package struct TapedOptions {
   ///
   /// Nil leaves it as it is; else the layer's weight stands for the transformed channels.
   package var preparation: (_ layer: String) -> QuantizedTokens.Preparation?
-  /// Keeps what a layer reads.
-  package var inputs: TapedInputs?
 
   package init(
-    wantsGradient: @escaping (_ parameter: String) -> Bool,
+    wantsGradient: @escaping (_ parameter: String) -> Bool = { _ in false },
     preparation: @escaping (_ layer: String) -> QuantizedTokens.Preparation? = { _ in nil }
   ) {
     self.wantsGradient = wantsGradient
     self.preparation = preparation
   }
-}
-
-/// What one layer of a graph read when it last ran.
-package final class TapedInputs {
-  /// Whose input is kept.
-  package var layer: String?
-  /// [tokens][inputs], before it is prepared.
-  package internal(set) var value: Matrix?
-
-  package init() {}
 }

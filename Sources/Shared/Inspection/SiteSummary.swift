@@ -1,9 +1,10 @@
 import Platform
+import Streams
 import Tensors
 
 /// What the sums over all tokens at one input site say about its activations.
 ///
-/// Reads `S.gram` [channels][channels] (sum of x x^T), `S.sum` [channels], `S.absmax` [channels] and `S.count` [].
+/// Reads `S.gram` [channels (channels + 1) / 2] (the upper triangle of the sum of x x^T), `S.sum` [channels], `S.absmax` [channels] and `S.count` [].
 struct SiteSummary {
   let name: String
   let channels: Int
@@ -18,10 +19,10 @@ struct SiteSummary {
   init(_ name: String, in source: OpenedTensors) throws {
     self.name = name
     let gram = try source.tensor("\(name).gram")
-    guard gram.shape.count == 2, gram.shape[0] == gram.shape[1], gram.shape[0] > 0 else {
-      throw Failure(gram.place, "expected a square matrix, found \(gram.shape)")
+    let channels = try source.tensor("\(name).sum").count
+    guard channels > 0, channels < 1 << 20, gram.shape == [SiteStatistics.triangle(channels)] else {
+      throw Failure(gram.place, "expected a triangle of \(channels) channels, found \(gram.shape)")
     }
-    let channels = gram.shape[0]
     func vector(_ key: String, _ shape: [Int]) throws -> [Double] {
       let tensor = try source.tensor("\(name).\(key)")
       guard tensor.shape == shape else {
@@ -38,7 +39,7 @@ struct SiteSummary {
     let sums = try vector("sum", [channels])
     let squares = try (0..<channels).map { channel in
       var value = 0.0
-      let diagonal = channel * (channels + 1)
+      let diagonal = SiteStatistics.start(channel, of: channels) + channel
       try gram.copyDoubles(diagonal..<(diagonal + 1), to: &value)
       return value
     }

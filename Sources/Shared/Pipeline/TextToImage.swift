@@ -1,39 +1,21 @@
 import Foundation
+import Layers
 import Models
 import Platform
 import Sampling
 import Tensors
 
-/// How one picture is sampled; the names and defaults of the PixArt pipelines in diffusers.
-package struct SamplingOptions: Sendable {
-  package var steps = 20
-  /// Guidance is off at 1 and below.
-  package var guidanceScale: Float = 4.5
-  package var negativePrompt = ""
-  /// Pixels; nil takes the model's own size.
-  package var width: Int?
-  package var height: Int?
-  /// `dpmsolver++`, `ddim`, `euler`, `ddpm`; nil takes the model's own.
-  package var scheduler: String?
-  /// Sample at the nearest size the model was trained on, then resize and crop.
-  package var usesResolutionBinning = true
-  /// Decode in overlapping tiles: less memory, a slightly different picture (diffusers' VAE tiling).
-  package var tilesDecoding = false
-
-  package init() {}
-}
-
 /// What the transformer is given at one step of a sampler, in each half of guidance alike.
 package struct DenoisingStep {
   package let index: Int
   package let timestep: Float
-  /// [channels][height][width], as the scheduler scales them for the transformer.
-  package let latents: [Float]
+  /// Of one sample, as the scheduler scales them for the transformer.
+  package let latents: Latents
 }
 
-/// Denoises latents with a PixArt transformer and decodes them: PixArtAlphaPipeline and PixArtSigmaPipeline of diffusers.
+/// Denoises latents with a diffusion transformer and decodes them, as the family's pipelines in diffusers do.
 package final class TextToImage {
-  package let transformer: PixArtTransformer
+  package let transformer: any DiffusionTransformer
   package let options: SamplingOptions
   /// The size asked for, in pixels, and the one that is sampled.
   package let requested: ResolutionBin
@@ -60,16 +42,16 @@ package final class TextToImage {
     schedulerConfig = try folder.config("scheduler", file: "scheduler_config.json")
     autoencoder = try AutoencoderKL(folder: folder.folder("vae"))
     let factor = autoencoder.config.downsampling
-    let native = transformer.config.sampleSize * factor
+    let native = transformer.sampleSize * factor
     requested = ResolutionBin(height: options.height ?? native, width: options.width ?? native)
     // Models of other sizes (small ones for tests) have no table: they sample what is asked for.
-    let hasBins = ResolutionBin.sampleSizes.contains(transformer.config.sampleSize)
+    let hasBins = ResolutionBin.sampleSizes.contains(transformer.sampleSize)
     sampled =
       options.usesResolutionBinning && hasBins
       ? try .nearest(
-        height: requested.height, width: requested.width,
-        sampleSize: transformer.config.sampleSize) : requested
-    let unit = factor * transformer.config.patchSize
+        height: requested.height, width: requested.width, sampleSize: transformer.sampleSize)
+      : requested
+    let unit = factor * transformer.patchSize
     guard sampled.width > 0, sampled.height > 0, sampled.width % unit == 0,
       sampled.height % unit == 0, sampled.width <= 8192, sampled.height <= 8192
     else {
@@ -82,12 +64,12 @@ package final class TextToImage {
   /// Shape of one picture's latents, [channels][height][width].
   package var latentShape: [Int] {
     let factor = autoencoder.config.downsampling
-    return [transformer.config.inChannels, sampled.height / factor, sampled.width / factor]
+    return [transformer.latentChannels, sampled.height / factor, sampled.width / factor]
   }
 
   /// What the transformer is told of the picture's size, if it wants to know.
   package var conditions: SizeConditions? {
-    transformer.config.usesSizeConditions
+    transformer.usesSizeConditions
       ? SizeConditions(height: Float(sampled.height), width: Float(sampled.width)) : nil
   }
 
@@ -96,49 +78,49 @@ package final class TextToImage {
     try options.scheduler ?? schedulerConfig.string("_class_name") ?? "none"
   }
 
-  /// The noise that `seed` starts from, before the scheduler scales it: PyTorch's randn on the CPU.
-  package func initialLatents(_ generator: TorchGenerator) -> [Float] {
-    generator.randn(latentShape.reduce(1, *))
+  /// The noise that a generator starts from, before the scheduler scales it: PyTorch's randn on the CPU.
+  package func initialLatents(_ generator: TorchGenerator) -> Latents {
+    let shape = latentShape
+    return Latents(
+      channels: shape[0], height: shape[1], width: shape[2],
+      values: generator.randn(shape.reduce(1, *)))
   }
 
   /// Denoises one picture.
   ///
   /// - Parameters:
-  ///   - latents: [channels][height][width], standard normal.
+  ///   - latents: of one sample, standard normal.
   ///   - prompt: the prompt's text states.
-  ///   - negative: the negative prompt's; unused when guidance is off.
+  ///   - negative: the negative prompt's, for guidance; nil without.
   ///   - generator: where a stochastic scheduler draws its noise.
   ///   - observer: sees the inputs of the layers; the graph does no extra work without one.
   ///   - willStart: called before every step, and with nil before the text is prepared.
   /// - Returns: the final latents, shaped as `latents`.
   /// - Throws: `Failure` naming the tensor when they are not finite.
   package func denoise(
-    latents: [Float], prompt: PromptStates, negative: PromptStates, generator: TorchGenerator,
+    _ latents: Latents, prompt: EncodedPrompt, negative: EncodedPrompt?, generator: TorchGenerator,
     observer: (any LayerObserver)? = nil, willStart: (_ step: DenoisingStep?) -> Void = { _ in }
-  ) throws -> [Float] {
-    let isGuided = options.guidanceScale > 1
-    let batch = isGuided ? 2 : 1
+  ) throws -> Latents {
     willStart(nil)
-    let text = prepare(isGuided ? [negative, prompt] : [prompt], observer: observer)
+    let prompts = [negative, prompt].compactMap(\.self)
+    let text = transformer.prepareText(prompts, observer: observer)
     let scheduler = try makeScheduler()
-    let shape = latentShape
-    let kept = shape.reduce(1, *)
     let conditions = conditions
-    var x = Matrix(
-      rows: 1, columns: kept, values: latents.map { $0 * scheduler.initNoiseSigma })
+    func matrix(_ latents: Latents) -> Matrix {
+      Matrix(rows: 1, columns: latents.size, values: latents.values)
+    }
+    var x = matrix(latents.with(latents.values.map { $0 * scheduler.initNoiseSigma }))
     for (index, timestep) in scheduler.timesteps.enumerated() {
-      let input = scheduler.scaleInput(x, index: index).values
+      let input = latents.with(scheduler.scaleInput(x, index: index).values)
       willStart(DenoisingStep(index: index, timestep: timestep, latents: input))
       let output = transformer.forward(
-        latents: isGuided ? input + input : input, batch: batch, height: shape[1],
-        width: shape[2], timestep: timestep, text: text, conditions: conditions, observer: observer)
-      // The transformer also predicts a variance, in channels that sampling drops.
-      let halves = (0..<batch).map { sample in
-        let start = sample * (output.count / batch)
-        return Matrix(rows: 1, columns: kept, values: Array(output[start..<(start + kept)]))
-      }
+        input.repeated(prompts.count),
+        timesteps: Array(repeating: timestep, count: prompts.count), text: text,
+        conditions: conditions, observer: observer)
+      // The transformer may also predict a variance, in channels that sampling drops.
+      let halves = prompts.indices.map { matrix(output.sample($0, channels: latents.channels)) }
       let noise =
-        isGuided
+        halves.count == 2
         ? guided(
           unconditional: halves[0], conditional: halves[1], scale: options.guidanceScale)
         : halves[0]
@@ -148,7 +130,7 @@ package final class TextToImage {
     guard final.allSatisfy(\.isFinite) else {
       throw weights.notFinite("latents for \(prompt.prompt)")
     }
-    return final
+    return latents.with(final)
   }
 
   private func makeScheduler() throws -> any Scheduler {
@@ -156,26 +138,11 @@ package final class TextToImage {
       config: schedulerConfig, override: options.scheduler, steps: options.steps)
   }
 
-  /// Pads the prompts' states to one length and lets the transformer prepare them.
-  private func prepare(_ prompts: [PromptStates], observer: (any LayerObserver)?) -> TextContext {
-    let length = prompts.map(\.states.rows).max() ?? 0
-    let channels = prompts[0].states.columns
-    let states = Matrix(rows: prompts.count * length, columns: channels, zeroed: true)
-    var mask = Array(repeating: false, count: states.rows)
-    for (index, prompt) in prompts.enumerated() {
-      states.row(index * length).update(from: prompt.states.pointer, count: prompt.states.count)
-      for token in 0..<prompt.states.rows { mask[index * length + token] = true }
-    }
-    return transformer.prepareText(states, mask: mask, batch: prompts.count, observer: observer)
-  }
-
-  /// Decodes latents [channels][height][width] to a picture of the size asked for.
-  package func decode(_ latents: [Float]) throws -> Image {
-    let shape = latentShape
+  /// Decodes the latents of one sample to a picture of the size asked for.
+  package func decode(_ latents: Latents) throws -> Image {
     var pixels =
       options.tilesDecoding
-      ? try autoencoder.decodeTiled(latents, height: shape[1], width: shape[2])
-      : autoencoder.decode(latents, batch: 1, height: shape[1], width: shape[2])
+      ? try autoencoder.decodeTiled(latents) : autoencoder.decode(latents)
     pixels = resizedAndCropped(
       pixels, height: sampled.height, width: sampled.width, to: requested)
     let plane = requested.width * requested.height

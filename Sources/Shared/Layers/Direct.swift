@@ -1,0 +1,120 @@
+import CKernels
+import Formats
+import Kernels
+import Platform
+import Streams
+import Tensors
+
+/// Operations that compute at once: inference.
+package final class Direct: Operations {
+  /// How many samples the rows of values are of.
+  package let samples: Int
+  private let observer: (any LayerObserver)?
+
+  /// - Parameters:
+  ///   - samples: how many samples the rows of values are of.
+  ///   - observer: sees the inputs of layers and the outputs of modules; nil costs nothing.
+  package init(samples: Int, observer: (any LayerObserver)? = nil) {
+    (self.samples, self.observer) = (samples, observer)
+  }
+
+  package func vector(
+    _ table: ParameterTable, row: Int, plus vectors: Matrix, part: Int, addsOne: Bool
+  ) -> Matrix {
+    let width = table.values.columns
+    let sums = Matrix(rows: vectors.rows, columns: width)
+    let own = table.values.row(row)
+    for sample in 0..<sums.rows {
+      let (source, target) = (vectors.row(sample) + part * width, sums.row(sample))
+      for c in 0..<width { target[c] = own[c] + source[c] + (addsOne ? 1 : 0) }
+    }
+    return sums
+  }
+
+  package func project(
+    _ layers: [Linear], _ input: ProjectionInput<Matrix>, valid: [Bool]? = nil
+  ) -> [Matrix] {
+    let x = read(input)
+    observer?.observe(
+      layers.map(\.role), input: x,
+      samples: layers.first?.role.rows == .samples ? x.rows : samples, valid: valid)
+    return Linear.products(layers, x)
+  }
+
+  /// The product of one layer for x [rows][inputs].
+  package func project(_ layer: Linear, _ x: Matrix, valid: [Bool]? = nil) -> Matrix {
+    project([layer], .value(x), valid: valid)[0]
+  }
+
+  package func add(
+    to x: Matrix, _ layer: Linear, _ input: ProjectionInput<Matrix>, gate: Matrix?,
+    module: String?
+  ) -> Matrix {
+    let branch = project([layer], input)[0]
+    if let module { show(module, branch) }
+    RowChunks(of: x, batch: samples).forEach { sample, rows in
+      let first = rows.lowerBound
+      fpq_add_residual(
+        rows.count, x.columns, gate.map { UnsafePointer($0.row(sample)) }, branch.row(first),
+        x.row(first))
+    }
+    return x
+  }
+
+  package func attention(
+    _ q: Matrix, _ k: Matrix, _ v: Matrix, heads: Int, scale: Float, keyBias: Matrix?
+  ) -> Matrix {
+    Kernels.attention(
+      q: q, k: k, v: v, batch: samples, heads: heads, scale: scale,
+      bias: keyBias.map { bias in { sample, _, _ in UnsafePointer(bias.row(sample)) } })
+  }
+
+  package func round(_ x: Matrix, to format: ActivationFormat, groupSize: Int) -> Matrix {
+    format.rounded(x, groupSize: groupSize)
+  }
+
+  package func segment(
+    _ x: Matrix, _ body: @escaping (_ x: Matrix, _ operations: Direct) -> Matrix
+  ) -> Matrix { body(x, self) }
+
+  package func show(_ module: String, _ output: Matrix) {
+    observer?.observe(module: module, output: output)
+  }
+
+  private func read(_ input: ProjectionInput<Matrix>) -> Matrix {
+    switch input {
+    case .value(let x): return x
+    case .normalized(let x, let scale, let shift, let epsilon):
+      return adaptiveNorm(x, scale: scale, shift: shift, epsilon: epsilon)
+    case .gelu(let x):
+      gelu(x)
+      return x
+    }
+  }
+}
+
+/// A layer norm without weights of its own, then a scale and a shift per sample and channel: adaptive layer norm.
+///
+/// - Parameters:
+///   - x: [samples * tokens][D].
+///   - scale: [samples][D], the 1 of adaptive norms included.
+///   - shift: [samples][D].
+///   - epsilon: added to the variance.
+/// - Returns: LN(x) * scale + shift, [samples * tokens][D].
+package func adaptiveNorm(_ x: Matrix, scale: Matrix, shift: Matrix, epsilon: Float) -> Matrix {
+  let y = Matrix(rows: x.rows, columns: x.columns)
+  RowChunks(of: x, batch: scale.rows).forEach { sample, rows in
+    fpq_layer_norm(
+      rows.count, x.columns, epsilon, scale.row(sample), shift.row(sample),
+      x.row(rows.lowerBound), y.row(rows.lowerBound))
+  }
+  return y
+}
+
+/// GELU in its tanh form of x [rows][columns], in place.
+package func gelu(_ x: Matrix) {
+  RowChunks(of: x).forEach { _, rows in
+    let start = x.row(rows.lowerBound)
+    fpq_gelu_tanh(rows.count * x.columns, start, start)
+  }
+}

@@ -1,0 +1,97 @@
+import CKernels
+import Formats
+import Kernels
+import Platform
+import Streams
+import Tensors
+
+/// The weight of a packed layer: matrices of codes whose products add up, and a low-rank branch beside them.
+package struct PackedWeight: Sendable {
+  /// One, or two where levels below zero have scales of their own.
+  private let matrices: [PackedMatrix]
+  /// [rank][inputs] and [outputs][rank], on the prepared input before it is rounded; SVDQuant (arXiv 2411.05007).
+  private let down: DenseMatrix?
+  private let up: DenseMatrix?
+
+  package var inputs: Int { matrices[0].inputs }
+  package var outputs: Int { matrices[0].outputs }
+
+  /// Views the tensors of a layer.
+  ///
+  /// - Parameters:
+  ///   - codes: as the file has them.
+  ///   - tensors: the layer's other tensors.
+  ///   - entry: what the metadata says of it.
+  ///   - outputs: N.
+  ///   - inputs: K.
+  /// - Throws: `Failure` naming the tensor that does not fit.
+  package init(
+    codes: Tensor, _ tensors: LayerTensors, _ entry: LayerFormats.Entry, outputs: Int, inputs: Int
+  ) throws {
+    let zeros = try tensors.zeros.map { packed in
+      let groups = entry.groups(inputs)
+      // A byte each for the kernels: a hundredth of the codes' size.
+      let values = try PackedCodes.unpackNibbles(
+        Array(packed.bytes), rows: outputs, columns: groups, place: packed.place)
+      return Tensor(name: packed.name, dtype: .u8, shape: [outputs, groups], values: values)
+    }
+    let codes = try PackedWeight.readable(codes, entry.format, outputs: outputs, inputs: inputs)
+    let tensorScale = try tensors.globalScale?.floats()[0] ?? 1
+    func matrix(_ scales: Tensor, _ part: PackedMatrix.Part) throws -> PackedMatrix {
+      try PackedMatrix(
+        codes: codes, scales: PackedWeight.halves(scales), tensorScale: tensorScale, zeros: zeros,
+        inputs: inputs, format: entry.format, groupSize: entry.groupSize, part: part)
+    }
+    if let negativeScales = tensors.negativeScales {
+      matrices = [
+        try matrix(tensors.scales, .positive), try matrix(negativeScales, .negative),
+      ]
+    } else {
+      matrices = [try matrix(tensors.scales, .all)]
+    }
+    down = try tensors.down.map { try DenseMatrix($0) }
+    up = try tensors.up.map { try DenseMatrix($0) }
+  }
+
+  /// Codes in words as decoded integers I8 [outputs][inputs], which the kernels read: a byte a weight, made once; others as they are.
+  private static func readable(
+    _ codes: Tensor, _ format: NumberFormat, outputs: Int, inputs: Int
+  ) throws -> Tensor {
+    guard let packing = PackedWords(format) else { return codes }
+    let shape = [outputs, packing.width(columns: inputs)]
+    guard codes.dtype == .u16, codes.shape == shape else {
+      throw Failure(
+        codes.place, "expected U16 \(shape), found \(codes.dtype.rawValue) \(codes.shape)")
+    }
+    let unpacked = try packing.unpack(
+      codes.bytes, rows: outputs, columns: inputs, place: codes.place)
+    return Tensor(
+      name: codes.name, dtype: .i8, shape: [outputs, inputs],
+      values: unpacked.map { Int8(format.decode($0)) })
+  }
+
+  /// F8_E4M3 as F16, which has all its values; F16 as it is.
+  private static func halves(_ scales: Tensor) throws -> Tensor {
+    guard scales.dtype != .f16 else { return scales }
+    return Tensor(
+      name: scales.name, dtype: .f16, shape: scales.shape,
+      values: try scales.floats().map { Float16($0) })
+  }
+
+  /// y [tokens][outputs] of a prepared input: the products in the order of the matrices, the bias after the first, the branch last.
+  func multiply(
+    _ x: QuantizedTokens, unrounded: () -> QuantizedTokens, bias: [Float]?
+  ) -> Matrix {
+    let y = matrices[0].multiply(x, bias: bias)
+    // A parameter, kept to the end of the call: a matrix that nothing names goes back to the allocator, which writes into it,
+    // once its address is taken.
+    func add(_ part: Matrix) {
+      withExtendedLifetime(part) { fpq_add_residual(1, y.count, nil, part.pointer, y.pointer) }
+    }
+    for matrix in matrices.dropFirst() { add(matrix.multiply(x, bias: nil)) }
+    if let down, let up, let exact = unrounded().floats {
+      add(up.multiply(down.multiply(exact, bias: nil), bias: nil))
+    }
+    return y
+  }
+}

@@ -1,0 +1,49 @@
+import Formats
+import Layers
+import Tensors
+
+/// What this program must know of a family of text-to-image models: its graph and how its text is encoded.
+///
+/// The other parts (VAE, scheduler) are the same for all and come from the model folder.
+package struct ModelFamily: Sendable {
+  /// The classes of its pipelines in diffusers.
+  package let pipelines: [String]
+  /// Opens the text encoders of a model folder.
+  ///
+  /// `promptLength` are the tokens of a prompt that count, `max_sequence_length` in diffusers; nil: as many as the pipeline takes.
+  package let textEncoding:
+    @Sendable (_ folder: ModelFolder, _ promptLength: Int?) throws -> any TextEncoding
+  /// Views the weights of a transformer.
+  package let transformer: @Sendable (_ parts: TransformerParts) throws -> any DiffusionTransformer
+
+  package init(
+    pipelines: [String],
+    textEncoding:
+      @escaping @Sendable (_ folder: ModelFolder, _ promptLength: Int?) throws ->
+      any TextEncoding,
+    transformer: @escaping @Sendable (_ parts: TransformerParts) throws -> any DiffusionTransformer
+  ) {
+    (self.pipelines, self.textEncoding, self.transformer) = (pipelines, textEncoding, transformer)
+  }
+}
+
+/// What a transformer is made of.
+package struct TransformerParts {
+  /// Its `config.json`.
+  package let config: ModelConfig
+  /// Its tensors; those that the graph does not name are ignored.
+  package let weights: any TensorSource
+  /// What query, key and value are rounded to, per token and head; nil: not at all.
+  package let attention: ActivationFormat?
+  /// Makes its linear layers.
+  package let makeLinear: LinearFactory
+
+  /// `makeLinear` nil reads `<name>.weight` and `<name>.bias` from `weights`.
+  package init(
+    config: ModelConfig, weights: any TensorSource, attention: ActivationFormat? = nil,
+    makeLinear: LinearFactory? = nil
+  ) {
+    (self.config, self.weights, self.attention) = (config, weights, attention)
+    self.makeLinear = makeLinear ?? { try Linear($0, inputs: $1, outputs: $2, from: weights) }
+  }
+}

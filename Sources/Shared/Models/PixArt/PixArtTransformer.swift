@@ -1,0 +1,135 @@
+import CKernels
+import Kernels
+import Layers
+import Platform
+import Streams
+import Tensors
+
+/// The PixArt-alpha and PixArt-Sigma diffusion transformer: diffusers' `PixArtTransformer2DModel`.
+package final class PixArtTransformer: DiffusionTransformer {
+  package let config: PixArtConfig
+  package let path: String
+  /// [D][in channels * patch * patch], a convolution with stride = kernel.
+  private let patchEmbedding: Linear
+  private let conditioning: PixArtConditioning
+  let caption: PixArtCaption
+  package let blocks: [any TransformerBlock]
+  /// [2][D]: shift and scale of the final norm.
+  package let finalTable: ParameterTable
+  package let projectOut: Linear
+  /// Of the final norm; the blocks' own comes from the config.
+  private static let finalEpsilon: Float = 1e-6
+
+  package var latentChannels: Int { config.inChannels }
+  package var patchSize: Int { config.patchSize }
+  package var sampleSize: Int { config.sampleSize }
+  package var usesSizeConditions: Bool { config.usesSizeConditions }
+
+  /// Views the weights of a model folder's `transformer`; nothing is computed.
+  ///
+  /// - Throws: `Failure` for a setting that is not supported, and for a tensor that is missing or has another shape.
+  package init(_ parts: TransformerParts) throws {
+    let config = try PixArtConfig(parts.config)
+    let (width, patch) = (config.width, config.patchSize)
+    self.config = config
+    path = parts.weights.path
+    patchEmbedding = try parts.makeLinear(
+      LayerRole("pos_embed.proj", kind: .embedding), config.inChannels * patch * patch, width)
+    conditioning = try PixArtConditioning(config: config, makeLinear: parts.makeLinear)
+    caption = try PixArtCaption(config: config, makeLinear: parts.makeLinear)
+    blocks = try (0..<config.layers).map {
+      try PixArtBlock(index: $0, config: config, parts: parts)
+    }
+    finalTable = try ParameterTable(
+      "scale_shift_table", rows: 2, columns: width, from: parts.weights)
+    projectOut = try parts.makeLinear(
+      LayerRole("proj_out", kind: .output), width, patch * patch * config.outChannels)
+  }
+
+  package var linears: [Linear] {
+    caption.linears + [patchEmbedding] + conditioning.linears + blocks.flatMap(\.linears)
+      + [projectOut]
+  }
+
+  package func blockInputs(
+    _ latents: Latents, timesteps: [Float], conditions: SizeConditions? = nil,
+    observer: (any LayerObserver)? = nil
+  ) -> BlockInputs {
+    let inputs = inputs(
+      latents, timesteps, conditions, Direct(samples: latents.samples, observer: observer))
+    return BlockInputs(hidden: inputs.hidden, conditioning: inputs.modulation)
+  }
+
+  package func forward(
+    _ latents: Latents, timesteps: [Float], text: PreparedText, conditions: SizeConditions? = nil,
+    observer: (any LayerObserver)? = nil
+  ) -> Latents {
+    precondition(
+      text.samples == latents.samples, "\(latents.samples) samples, \(text.samples) texts")
+    let direct = Direct(samples: latents.samples, observer: observer)
+    let inputs = inputs(latents, timesteps, conditions, direct)
+    var hidden = inputs.hidden
+    for (block, text) in zip(blocks, text.blocks) {
+      hidden = block(hidden, conditioning: inputs.modulation, text: text, on: direct)
+    }
+    let output = output(of: hidden, embedded: inputs.embedded, on: direct)
+    direct.show("proj_out", output)
+    return grid(latents).unpatchify(output, channels: config.outChannels)
+  }
+
+  /// What the last block's output [samples * tokens][D] becomes: LN(x) * (1 + scale + e) + shift + e, projected; the timestep's
+  /// embedding e [samples][D] enters as it is.
+  ///
+  /// - Returns: [samples * tokens][patch][patch][out channels].
+  package func output<O: Operations>(
+    of hidden: O.Value, embedded: O.Value, on operations: O
+  ) -> O.Value {
+    func vector(_ row: Int, addsOne: Bool) -> O.Value {
+      operations.vector(finalTable, row: row, plus: embedded, part: 0, addsOne: addsOne)
+    }
+    return operations.project(
+      [projectOut],
+      .normalized(
+        hidden, scale: vector(1, addsOne: true), shift: vector(0, addsOne: false),
+        epsilon: PixArtTransformer.finalEpsilon), valid: nil)[0]
+  }
+
+  /// What comes before the blocks: `hidden` [samples * tokens][D], `embedded` [samples][D] for the final norm and `modulation`
+  /// [samples][6][D] for the blocks.
+  package func inputs(
+    _ latents: Latents, _ timesteps: [Float], _ conditions: SizeConditions?, _ direct: Direct
+  ) -> (hidden: Matrix, embedded: Matrix, modulation: Matrix) {
+    precondition(timesteps.count == latents.samples, "\(timesteps.count) timesteps")
+    precondition(latents.channels == config.inChannels, "\(latents.channels) channels")
+    let hidden = embed(latents, on: direct)
+    let (embedded, modulation) = conditioning(
+      timesteps: timesteps, conditions: conditions, on: direct)
+    return (hidden, embedded, modulation)
+  }
+
+  private func grid(_ latents: Latents) -> PatchGrid {
+    let patch = config.patchSize
+    precondition(
+      latents.height % patch == 0 && latents.width % patch == 0,
+      "\(latents.width)x\(latents.height) latents")
+    return PatchGrid(
+      samples: latents.samples, height: latents.height / patch, width: latents.width / patch,
+      patch: patch)
+  }
+
+  /// Patches as tokens [samples * tokens][D], with their positions added.
+  private func embed(_ latents: Latents, on direct: Direct) -> Matrix {
+    let grid = grid(latents)
+    let x = direct.project(patchEmbedding, grid.patchify(latents))
+    let positions = Embeddings.positions(
+      gridHeight: grid.height, gridWidth: grid.width, width: config.width,
+      base: config.sampleSize / grid.patch, scale: config.interpolationScale)
+    RowChunks(of: x, batch: grid.samples).forEach { sample, rows in
+      let first = rows.lowerBound
+      fpq_add_residual(
+        rows.count, x.columns, nil, positions.row(first - sample * positions.rows), x.row(first))
+    }
+    direct.show("pos_embed", x)
+    return x
+  }
+}

@@ -1,0 +1,112 @@
+import CKernels
+import Kernels
+import Layers
+import Platform
+import Tensors
+
+/// The encoder of T5 v1.1 and mT5 (transformers `T5EncoderModel`, `MT5EncoderModel`), in f32.
+///
+/// Attention sees the real tokens only; padded positions are queries as well, as in the original, so their outputs exist.
+package final class T5Encoder {
+  package let width: Int
+  package let vocabulary: Int
+  private let epsilon: Float
+  private let heads: Int
+  /// [vocabulary][width].
+  private let embedding: DenseMatrix
+  private let positionBias: RelativePositionBias
+  private let blocks: [T5Block]
+  private let finalNorm: [Float]
+
+  /// Reads `config.json` and the weights (one file or shards) in `folder`.
+  ///
+  /// - Throws: `Failure` for a missing tensor, another shape, or a configuration that this does not compute.
+  package init(folder: String) throws {
+    let config = try ModelConfig("\(folder)/config.json")
+    let source = try Checkpoint(folder: folder)
+    width = try config.size("d_model")
+    vocabulary = try config.size("vocab_size")
+    heads = try config.size("num_heads")
+    epsilon = Float(try config.double("layer_norm_epsilon") ?? 1e-6)
+    _ = try config.choice("feed_forward_proj", of: ["gated-gelu"], default: "relu")
+    let buckets = try config.size("relative_attention_num_buckets", default: 32)
+    let distance = try config.size("relative_attention_max_distance", default: 128)
+    guard buckets >= 4, distance > buckets / 4 else {
+      throw Failure(
+        config.path, "expected at least 4 relative_attention_num_buckets and a distance beyond them"
+      )
+    }
+    let (inner, overflow) = heads.multipliedReportingOverflow(by: try config.size("d_kv"))
+    guard !overflow else { throw Failure(config.path, "d_kv: expected a head size") }
+
+    let names = ["shared.weight", "encoder.embed_tokens.weight"]
+    let name = names.first { source.find($0) != nil } ?? names[0]
+    embedding = try DenseMatrix(source.tensor(name, shape: [vocabulary, width]))
+    positionBias = try RelativePositionBias(
+      "encoder.block.0.layer.0.SelfAttention.relative_attention_bias", buckets: buckets,
+      maxDistance: distance, heads: heads, from: source)
+    var blocks: [T5Block] = []
+    for index in 0..<(try config.size("num_layers")) {
+      blocks.append(
+        try T5Block(
+          "encoder.block.\(index)", width: width, inner: inner, hidden: config.size("d_ff"),
+          heads: heads, epsilon: epsilon, from: source))
+    }
+    self.blocks = blocks
+    finalNorm = try source.tensor("encoder.final_layer_norm.weight", shape: [width]).floats()
+  }
+
+  /// The last hidden states of `batch` texts of equal length.
+  ///
+  /// - Parameters:
+  ///   - ids: [batch][length].
+  ///   - mask: [batch][length], true for real tokens, which come first in each text.
+  ///   - batch: how many texts.
+  ///   - observer: sees the blocks' outputs and the linear layers' inputs.
+  /// - Returns: [batch * length][d_model].
+  /// - Throws: `Failure` for an id outside the vocabulary.
+  package func encode(
+    ids: [Int32], mask: [Bool], batch: Int, observer: (any LayerObserver)? = nil
+  ) throws -> Matrix {
+    precondition(
+      batch > 0 && !ids.isEmpty && ids.count == mask.count && ids.count % batch == 0,
+      "\(ids.count) ids and \(mask.count) of a mask for \(batch) texts")
+    let length = ids.count / batch
+    let real = try (0..<batch).map { sample in
+      let row = mask[(sample * length)..<((sample + 1) * length)]
+      let count = row.prefix { $0 }.count
+      guard count > 0, !row.dropFirst(count).contains(true) else {
+        throw Failure("text \(sample): expected real tokens, then padding")
+      }
+      return count
+    }
+    let x = Matrix(rows: ids.count, columns: width)
+    for (row, id) in ids.enumerated() {
+      guard id >= 0, id < vocabulary else {
+        throw Failure(
+          embedding.tensor.place, "expected token ids below \(vocabulary), found \(id)")
+      }
+      embedding.copyRows(Int(id)..<(Int(id) + 1), to: x.row(row))
+    }
+    let context = T5Block.Context(
+      real: real, length: length, bias: positionBias.table(length: length), mask: mask,
+      observer: observer)
+    for block in blocks {
+      block.forward(x, context)
+      observer?.observe(module: block.name, output: x)
+    }
+    let output = rmsNorm(x, weight: finalNorm, epsilon: epsilon)
+    observer?.observe(module: "encoder.final_layer_norm", output: output)
+    return output
+  }
+}
+
+/// RMSNorm of every row of x [tokens][width]: x / sqrt(mean(x^2) + epsilon) * weight.
+func rmsNorm(_ x: Matrix, weight: [Float], epsilon: Float) -> Matrix {
+  let y = Matrix(rows: x.rows, columns: x.columns)
+  Parallel.chunks(of: x.rows, size: 16) { rows in
+    fpq_rms_norm(
+      rows.count, x.columns, epsilon, weight, x.row(rows.lowerBound), y.row(rows.lowerBound))
+  }
+  return y
+}

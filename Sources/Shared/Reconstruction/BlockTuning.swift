@@ -1,0 +1,130 @@
+import Formats
+import Foundation
+import Platform
+import Rounding
+import Tensors
+
+/// Tunes the scales and biases of a block's rounded linears, and their codes if wanted, by Adam on the block's loss (ours).
+///
+/// Rates fall to 0 in a line. Scales end in the type they are stored in. The result is taken only if it costs less than the start on
+/// samples that were held back.
+struct BlockTuning {
+  let unit: BlockUnit
+  let options: TuningOptions
+  let batchSize: Int
+  var listener: RoundingTrace.Listener?
+
+  private static let rowChunk = 64
+
+  private struct Chunk {
+    let linear: Int
+    let tuned: TunedRows
+  }
+
+  /// One linear's bias.
+  private struct Bias {
+    /// The root of the mean square that rounding adds to each output [outputs].
+    let unit: [Float]
+    /// The shift in those units.
+    let variable: Matrix
+    let adam: Adam
+  }
+
+  /// - Parameters:
+  ///   - start: the levels of each linear.
+  ///   - didIterate: called after each iteration.
+  /// - Returns: the levels of each linear and what is added to its bias [outputs]; those of the start if they judged better.
+  func run(from start: [Levels], didIterate: () -> Void) -> [(levels: Levels, shift: [Float])] {
+    let (training, heldBack) = (unit.split.training, unit.split.heldBack)
+    let cost = unit.loss(of: start, over: training)
+    let before = unit.loss(over: heldBack)
+    let kept = start.map { ($0, [Float](repeating: 0, count: $0.matrix.rows)) }
+    guard cost > 0 else { return kept }
+    // So that no gradient is as small as what Adam adds to its denominator.
+    let factor = Double(unit.weights) / cost
+    let chunks = start.enumerated().flatMap { index, levels in
+      stride(from: 0, to: levels.matrix.rows, by: BlockTuning.rowChunk).map { first in
+        let rows = first..<min(levels.matrix.rows, first + BlockTuning.rowChunk)
+        return Chunk(
+          linear: index, tuned: TunedRows(levels, rows: rows, tunesCodes: options.tunesCodes))
+      }
+    }
+    let biases = zip(unit.linears, start).map { linear, levels -> Bias in
+      let problem = linear.task.problem
+      let losses = problem.objective.losses(of: levels.residual(from: problem.weight))
+      return Bias(
+        unit: losses.map { Float(max(0, $0).squareRoot()) },
+        variable: Matrix(rows: 1, columns: losses.count, zeroed: true),
+        adam: Adam(count: losses.count))
+    }
+    let trace = BlockTrace(unit, scales: start.map(\.scales), listener)
+    func record(_ iteration: Int) {
+      guard
+        let point = trace?.point(
+          iteration, of: options.iterations, hard: { hardened(chunks, start) },
+          setSoft: { setWeights(chunks) })
+      else { return }
+      listener?(point)
+    }
+    var random = SplitMix64(state: 1)
+    for iteration in 0..<options.iterations {
+      record(iteration)
+      setWeights(chunks)
+      unit.differentiate(random.choose(batchSize, of: training), factor: factor)
+      let left = 1 - Double(iteration) / Double(options.iterations)
+      step(chunks, biases, left: left)
+      didIterate()
+    }
+    record(options.iterations)
+    let tuned = hardened(chunks, start)
+    if unit.loss(of: tuned, over: heldBack) < before {
+      return zip(tuned, unit.linears).map { ($0, $1.shift.values) }
+    }
+    for linear in unit.linears {
+      linear.shift.pointer.update(repeating: 0, count: linear.shift.count)
+    }
+    return kept
+  }
+
+  private func setWeights(_ chunks: [Chunk]) {
+    Parallel.forEach(chunks.count) { index in
+      let (linear, tuned) = (unit.linears[chunks[index].linear], chunks[index].tuned)
+      tuned.copyWeights(to: linear.weight.row(tuned.rows.lowerBound))
+    }
+    unit.linears.forEach { $0.updateBias() }
+  }
+
+  /// Moves all variables, `left` of their rates far.
+  private func step(_ chunks: [Chunk], _ biases: [Bias], left: Double) {
+    let gradients = unit.linears.map { $0.takeGradients() }
+    Parallel.forEach(chunks.count) { index in
+      let tuned = chunks[index].tuned
+      tuned.step(
+        gradients[chunks[index].linear].weight.row(tuned.rows.lowerBound),
+        scaleRate: Float(options.scaleRate * left), codeRate: Float(options.codeRate * left))
+    }
+    for (index, (linear, bias)) in zip(unit.linears, biases).enumerated()
+    // Not where the user wants no correction.
+    where linear.task.problem.objective.options.biasCorrection {
+      let slope = gradients[index].shift
+      for row in 0..<slope.count { slope.pointer[row] *= bias.unit[row] }
+      bias.adam.step(bias.variable.pointer, slope.pointer, rate: Float(options.biasRate * left))
+      for row in 0..<slope.count {
+        linear.shift.pointer[row] = bias.variable.pointer[row] * bias.unit[row]
+      }
+    }
+  }
+
+  private func hardened(_ chunks: [Chunk], _ start: [Levels]) -> [Levels] {
+    start.enumerated().map { index, levels in
+      let matrix = Matrix(rows: levels.matrix.rows, columns: levels.matrix.columns)
+      var (scales, groups) = (levels.scales, levels.scales.all)
+      groups.withUnsafeMutableBufferPointer { groups in
+        guard let base = groups.baseAddress else { return }
+        for chunk in chunks where chunk.linear == index { chunk.tuned.harden(into: base, matrix) }
+      }
+      scales.all = groups
+      return Levels(scales: scales, matrix: matrix)
+    }
+  }
+}

@@ -1,0 +1,215 @@
+import Formats
+import Kernels
+import Platform
+import Rounding
+import Streams
+import Tensors
+
+/// One input site, ready for the layers that read it to be rounded.
+package struct RoundingSite {
+  package let name: String
+  package let prepared: SiteInput
+  package let tokens: Int
+  /// Other prompts' statistics, where they judge.
+  package let judge: HeldOut?
+  /// The static format of the input, when it has one.
+  package let activation: StaticActivation?
+
+  /// What the layers of the site share in a file.
+  var tensors: [Tensor] {
+    prepared.tensors(site: name) + (activation.map { [$0.tensor(site: name)] } ?? [])
+  }
+}
+
+/// One layer to be rounded.
+package struct RoundingTask {
+  package let role: LayerRole
+  package let problem: LayerProblem
+  /// With the layer's own format.
+  package let options: RoundingOptions
+  package let site: RoundingSite
+
+  package var layer: String { role.name }
+
+  /// How the rounded layer's input is made ready when it is rounded to `activations`.
+  ///
+  /// - Throws: `Failure` for a format that inputs are not rounded to.
+  package func preparation(_ activations: ActivationFormat?) throws -> QuantizedTokens.Preparation {
+    let transform = site.prepared.transform
+    return try QuantizedTokens.Preparation(
+      transform: transform.isIdentity ? nil : transform,
+      activation: site.prepared.isNonnegative ? activations?.nonnegative : activations,
+      staticScale: nil, groupSize: min(options.groupSize, problem.weight.columns))
+  }
+
+  /// How the layer is stored as `rounded`.
+  func entry(_ rounded: RoundedLayer) -> LayerFormats.Entry {
+    var entry = LayerFormats.Entry(
+      format: rounded.quantized.format, groupSize: options.groupSize)
+    entry.scaleType = options.scaleType
+    entry.isSplit = options.isSplit
+    entry.rank = rounded.branch?.rank ?? 0
+    entry.site = site.tensors.isEmpty ? nil : site.name
+    entry.hadamard = site.prepared.transform.hadamard
+    entry.isNonnegative = site.prepared.isNonnegative
+    entry.activations = site.activation?.format.description
+    return entry
+  }
+}
+
+/// Makes tasks of layers: their site's statistics and input, their float weights and formats.
+package struct RoundingTasks {
+  package let statistics: StatisticsFile
+  let judge: StatisticsFile?
+  let weights: any TensorSource
+  /// The formats that each layer may get that is quantized, also in other shards.
+  package let formats: [String: [NumberFormat]]
+  /// Those of them that are rounded here.
+  package let chosen: Set<String>
+  let objective: ObjectiveOptions
+  let input: InputOptions
+  /// The format is replaced by each layer's own.
+  let options: RoundingOptions
+  /// Bits of the inputs' static formats; nil: inputs are rounded online.
+  let activationBits: Int?
+
+  /// - Parameters:
+  ///   - statistics: of the calibration prompts.
+  ///   - judge: of other prompts, which only judge.
+  ///   - weights: the float model's.
+  ///   - formats: that each layer may get that is quantized, also in other shards.
+  ///   - chosen: those of them that are rounded here.
+  ///   - objective: how a site's Gram matrix becomes the objective.
+  ///   - input: how inputs are prepared.
+  ///   - options: how layers are rounded; the format is replaced by each layer's own.
+  ///   - activationBits: of the inputs' static formats; nil: inputs are rounded online.
+  package init(
+    statistics: StatisticsFile, judge: StatisticsFile? = nil, weights: any TensorSource,
+    formats: [String: [NumberFormat]], chosen: Set<String>,
+    objective: ObjectiveOptions = ObjectiveOptions(),
+    input: InputOptions = InputOptions(), options: RoundingOptions, activationBits: Int? = nil
+  ) {
+    (self.statistics, self.judge, self.weights) = (statistics, judge, weights)
+    (self.formats, self.chosen, self.options) = (formats, chosen, options)
+    (self.objective, self.input, self.activationBits) = (objective, input, activationBits)
+  }
+
+  /// Calls `body` with each chosen layer, site by site.
+  ///
+  /// - Throws: what `body` throws, and `Failure` naming the tensor or site that does not fit.
+  package func forEach(_ body: (RoundingTask) throws -> Void) throws {
+    for site in statistics.sites {
+      for task in try tasks(of: site, chosen: chosen) { try body(task) }
+    }
+  }
+
+  /// The tasks of the layers in `chosen` that read `site`, in the order of the statistics.
+  ///
+  /// - Parameters:
+  ///   - site: whose layers.
+  ///   - chosen: those of them that are wanted.
+  ///   - correction: what the rounded layers before make of the site's input, if the weights are to make up for it.
+  /// - Returns: one task a layer.
+  /// - Throws: `Failure` naming the tensor or site that does not fit.
+  package func tasks(
+    of site: String, chosen: Set<String>, correction: PrefixCorrection? = nil
+  ) throws -> [RoundingTask] {
+    // All layers of a site decide how its input is prepared, also those of other shards.
+    let layers = statistics.roles.readers(of: site).filter { formats[$0.name] != nil }
+    guard let first = layers.first, layers.contains(where: { chosen.contains($0.name) }) else {
+      return []
+    }
+    let moments = SiteMoments(try statistics.statistics(of: site))
+    let matrices = try layers.map { try weight($0.name) }
+    let prepared = try SiteInput(
+      moments, weights: matrices, options: input,
+      readsGELU: first.kind == .feedForwardOutput && first.readsGELU)
+    let shared = try moments.objective(objective, prepared.transform)
+    let site = RoundingSite(
+      name: site, prepared: prepared, tokens: moments.tokens,
+      judge: try judge.map {
+        try HeldOut(SiteMoments($0.statistics(of: site)), prepared.transform)
+      }, activation: try activationBits.map { try staticActivation(of: moments, bits: $0) })
+    let corrects = objective.biasCorrection
+    let change = correction?.change(damping: objective.damping, isCentred: corrects)
+    return zip(layers, matrices).filter { chosen.contains($0.0.name) }.map { role, float in
+      let layer = role.name
+      let own = options.of(formats[layer] ?? [options.format], inputs: float.columns)
+      var (weight, constant) = (float, prepared.constant(float))
+      if let change, let correction {
+        weight = sum(float, product(float, change))
+        constant = prepared.constant(weight)
+        if corrects {
+          // The mean output stays: W mu = W* (mu + shift) + what is added here.
+          let mean = zip(moments.mean, correction.meanShift).map { $0 + $1 }
+          let (before, after) = (
+            shared.products(float, moments.mean), shared.products(weight, mean)
+          )
+          for row in constant.indices { constant[row] += before[row] - after[row] }
+        }
+      }
+      let problem = LayerProblem(
+        place: "\(weights.path): \(layer).weight", weight: prepared.transform.weight(weight),
+        constant: constant, objective: shared)
+      return RoundingTask(role: role, problem: problem, options: own, site: site)
+    }
+  }
+
+  private func staticActivation(of moments: SiteMoments, bits: Int) throws -> StaticActivation {
+    guard let histogram = moments.histogram else {
+      throw Failure(
+        statistics.path,
+        "expected \(moments.site).histogram for a static activation scale, found none; take the statistics anew"
+      )
+    }
+    return try StaticActivation(
+      histogram, absmax: moments.absmax.max() ?? 0, bits: bits,
+      place: "\(statistics.path): \(moments.site)")
+  }
+
+  /// The float weight of `layer`, [outputs][inputs].
+  private func weight(_ layer: String) throws -> Matrix {
+    let tensor = try weights.tensor("\(layer).weight")
+    guard let rows = tensor.shape.first, rows > 0 else {
+      throw Failure(tensor.place, "expected a weight, found shape \(tensor.shape)")
+    }
+    return Matrix(rows: rows, columns: tensor.count / rows, values: try tensor.floats())
+  }
+}
+
+extension SiteMoments {
+  /// In f32, the Gram matrix whole.
+  init(_ statistics: SiteStatistics) {
+    let channels = statistics.channels
+    let gram = Matrix(rows: channels, columns: channels)
+    for row in 0..<channels {
+      let start = SiteStatistics.start(row, of: channels)
+      for column in row..<channels {
+        let value = Float(statistics.gram[start + column])
+        gram.row(row)[column] = value
+        gram.row(column)[row] = value
+      }
+    }
+    self.init(
+      site: statistics.site, gram: gram, sum: statistics.sum.map { Float($0) },
+      tokens: statistics.count, absmax: statistics.absmax, histogram: statistics.histogram)
+  }
+}
+
+/// A layer that was rounded, and what it was made of.
+package struct FinishedLayer {
+  package let task: RoundingTask
+  package let rounded: RoundedLayer
+
+  package init(_ task: RoundingTask, _ rounded: RoundedLayer) {
+    (self.task, self.rounded) = (task, rounded)
+  }
+
+  /// As a codes stream holds it.
+  package var coded: CodedLayer {
+    CodedLayer(
+      rounded.quantized, entry: task.entry(rounded), biasCorrection: rounded.biasCorrection,
+      branch: rounded.branch.map { ($0.up, $0.down) }, siteTensors: task.site.tensors,
+      errors: (rounded.report.errorBefore, rounded.report.errorAfter))
+  }
+}

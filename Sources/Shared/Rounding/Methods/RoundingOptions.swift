@@ -1,0 +1,134 @@
+import Formats
+
+/// How codes are chosen for a layer, `fpq-round --method`.
+package enum RoundingMethod: String, Sendable, CaseIterable {
+  case nearest
+  case gptq
+  case adaround
+  case descent
+}
+
+/// How a group's scale is chosen, `fpq-round --scale`.
+package enum ScaleSearch: String, Sendable, CaseIterable {
+  /// The absolute maximum meets the largest code.
+  case absmax
+  /// The clip of 25 between .5 and 1.1 of that with the least squared weight error.
+  case mse
+  /// The same by output error: channels weighted by the diagonal of the objective; `nearest` uses the group's whole block of it.
+  case output
+  /// Between that and 1.5 times it, for NVFP4, by squared weight error (Four over Six, arXiv 2512.02010).
+  case fourOverSix = "four-over-six"
+}
+
+/// The order in which error feedback visits the input channels.
+package enum ColumnOrder: String, Sendable, CaseIterable {
+  case natural
+  /// Channels of large energy first: their error may still be made up for by all others.
+  case descending
+}
+
+/// What the layers of a site share: how its Gram matrix becomes the objective.
+package struct ObjectiveOptions: Sendable {
+  /// Added to the diagonal, in units of its mean.
+  package var damping = 0.01
+  /// The mean input's error goes into the bias, so that the centred Gram is what remains to minimise.
+  package var biasCorrection = true
+  package var order = ColumnOrder.descending
+
+  package init() {}
+}
+
+package struct RoundingOptions: Sendable {
+  package var method = RoundingMethod.descent
+  package var format: NumberFormat
+  /// The formats that a layer may get; more than one only with one scale a weight.
+  package private(set) var candidates: [NumberFormat]
+  package var groupSize = 128
+  package var scaleType = ScaleStorage.f16
+  /// Levels below zero have scales of their own (AFPQ, arXiv 2311.01792).
+  package var isSplit = false
+  package var scaleSearch = ScaleSearch.output
+  /// How formats round whose weights share a bit.
+  package var sharedBit = SharedBit.Mode.nearest
+  /// One scale for a whole weight, in the best of its candidates (`GreedySearch`).
+  package var isPerTensor = false
+  /// Of the 16-bit branch beside the codes; 0: none.
+  package var rank = 0
+  package var rankMetric = RankMetric.output
+  package var adaRound = AdaRoundOptions()
+  package var descent = DescentOptions()
+
+  package init(format: NumberFormat) { (self.format, candidates) = (format, [format]) }
+
+  /// The same for a layer that may get `formats`, at least one, with rows of `inputs` weights, which are one group where weights share a
+  /// bit and where there is one scale a weight.
+  package func of(_ formats: [NumberFormat], inputs: Int) -> RoundingOptions {
+    var own = self
+    (own.format, own.candidates) = (formats[0], formats)
+    if isPerTensor || own.format.sharedBit != nil { own.groupSize = inputs }
+    return own
+  }
+}
+
+package struct AdaRoundOptions: Sendable {
+  package var iterations = 2500
+  /// FP4DiT's variable V' = s V instead of AdaRound's V.
+  package var scaleAware = true
+  /// The rate at which V moves in a weight of the layer's median step, an Adam step.
+  package var learningRate = 0.05
+  /// Weight of the rounding regulariser in units where nearest rounding costs 1 for each weight of the row.
+  ///
+  /// So it does not depend on the number of tokens. It must dominate at the end: e2m1, 192x1152 with absmax scales, nearest
+  /// 124e-4, 500 iterations: 38.8, 33.8, 32.8, 31.8e-4 at 30, 300, 1000, 10000.
+  package var regulariser = 1000.0
+
+  package init() {}
+}
+
+package struct DescentOptions: Sendable {
+  package var rounds = 3
+  package var sweeps = 2
+  /// Whether scales are refitted to the codes before each round of sweeps.
+  package var refitsScales = true
+
+  package init() {}
+}
+
+/// How a model is rounded in the order in which it is computed, `fpq-round --inputs quantized` or `--objective block`.
+package struct ReconstructionOptions: Sendable {
+  /// What a layer or block is fed with, `--inputs`.
+  package enum Inputs: String, Sendable, CaseIterable {
+    /// What the units before it make of the samples once they are rounded: the paper's asymmetric reconstruction.
+    case quantized
+    /// What the float model makes of them: units do not depend on each other.
+    case full
+  }
+
+  /// Whole transformer blocks by what their outputs lose; else layers.
+  package var isByBlock = true
+  package var inputs = Inputs.quantized
+  /// How many inputs of the network are kept.
+  package var samples = 512
+  /// How many of them an iteration looks at.
+  package var batchSize = 16
+  /// What the inputs of quantized layers are rounded to, straight through; nil: not at all.
+  package var activations: ActivationFormat?
+  package var tuning = TuningOptions()
+
+  package init() {}
+}
+
+/// How a block's scales, biases and codes are tuned after descent.
+package struct TuningOptions: Sendable {
+  package var iterations = 2500
+  /// Adam's rate of a scale, relative to the scale.
+  package var scaleRate = 0.001
+  /// Adam's rate of a bias, relative to the root of the mean square that rounding adds to its output.
+  package var biasRate = 0.01
+  /// Whether codes move too, by the straight-through estimator, `--tune-codes`.
+  package var tunesCodes = false
+  /// Adam's rate of a latent weight, in units of the distance of its level from the next.
+  package var codeRate = 0.005
+
+  package init() {}
+}

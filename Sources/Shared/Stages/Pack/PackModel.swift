@@ -1,0 +1,95 @@
+import Formats
+import Foundation
+import Export
+import Platform
+import Streams
+import Tensors
+
+/// The stage of `fpq-pack`: codes in, a packed model out, as a folder that opens like the original or as one stream.
+package struct PackModel {
+  /// Codes files, shards of layers; `-`: stdin.
+  package var inputs: [String] = ["-"]
+  /// A folder, a `.safetensors` file, or `-` for stdout.
+  package var output = "-"
+  /// The model folder, instead of where the statistics were taken.
+  package var model: String?
+  /// The activation format that the packed model asks for, `e2m3:token-group` unless given; not for layers that have their own.
+  package var activations: String?
+  /// What the packed model rounds query, key and value to; nil: what the recipe asks for.
+  package var attention: String?
+  /// Link the other parts of a folder instead of copying them.
+  package var links = false
+  package var verifies = false
+
+  package init() {}
+
+  package func run() throws {
+    if let format = try activations.flatMap(ActivationFormat.parse), format.granularity == .static {
+      throw Failure(
+        "activations \(format): expected token or token-group; static scales come with codes of fpq-greedy"
+      )
+    }
+    _ = try attention.map(AttentionFormat.init)
+    let shards = try inputs.map { try CodesFile($0) }
+    let codes = try MergedCodes(shards)
+    let shared = try sharedActivations(codes)
+    let folder = try ModelFolder(
+      model ?? codes.metadata.model(in: codes.path, option: "--model"))
+    let weights = try folder.transformerWeights()
+    let sha256 = try weights.sha256()
+    guard sha256 == codes.metadata.modelSHA256 else {
+      throw Failure(codes.path, "expected codes of \(folder.path), found another model's")
+    }
+    let packed = try PackedTensors(codes: codes, weights: weights)
+    let attention = try attention ?? codes.metadata.setting("attention", in: codes.path)
+    try codes.layers.check(AttentionFormat(attention))
+    let metadata = StreamMetadata(
+      kind: .packed, model: codes.metadata.model, modelSHA256: sha256,
+      history: codes.metadata.history
+        + [
+          "fpq-pack" + (shared.map { " --activations \($0)" } ?? "") + " --attention \(attention)"
+        ],
+      settings: [
+        "layers": codes.layers.json, "attention": attention,
+        "config": try folder.config("transformer").text,
+      ].merging(shared.map { ["activations": $0] } ?? [:]) { own, _ in own })
+    if output == "-" || output.hasSuffix(".safetensors") {
+      try write(packed, metadata, to: output)
+    } else {
+      let written = try PackedFolder(output, original: folder, links: links)
+      try write(packed, metadata, to: written.weightsPath)
+      try written.commit()
+    }
+    let path =
+      output == "-" || output.hasSuffix(".safetensors")
+      ? output : "\(output)/\(PackedFolder.weightsName)"
+    Console.say(packed.summary)
+    if verifies {
+      guard path != "-" else { throw Failure("<stdout>", "expected a file or folder to verify") }
+      try packed.verify(SafetensorsFile(path))
+      Console.say("\(path): verified \(codes.layers.entries.count) layers")
+    }
+  }
+
+  /// The activation format of layers that have none of their own; nil when all have.
+  ///
+  /// - Throws: `Failure` when the user asks for one and no layer would take it.
+  private func sharedActivations(_ codes: MergedCodes) throws -> String? {
+    guard codes.layers.haveOwnActivations else { return activations ?? "e2m3:token-group" }
+    guard activations == nil else {
+      let own = Set(codes.layers.entries.values.compactMap(\.activations))
+      let formats = own.sorted().joined(separator: ", ")
+      throw Failure(
+        codes.path,
+        "expected no --activations for layers with formats of their own (\(formats)); dit-run --activations overrides them"
+      )
+    }
+    return nil
+  }
+
+  private func write(_ packed: PackedTensors, _ metadata: StreamMetadata, to path: String) throws {
+    let file = try OutputFile(path)
+    try SafetensorsWriter.write(packed.entries, metadata: metadata.dictionary, to: file)
+    try file.commit()
+  }
+}

@@ -1,0 +1,107 @@
+import Formats
+import Foundation
+import Layers
+import Models
+import Pipeline
+import Platform
+import Sampling
+import Streams
+import Tensors
+
+/// The stage of `dit-run`: prompts in, pictures out.
+package struct GenerateImages {
+  /// A model folder, or a packed stream (`-`: stdin).
+  package var model = "-"
+  package var base: String?
+  package var prompts: [String] = []
+  package var sampling = SamplingOptions()
+  package var seed: UInt64 = 0
+  /// Pictures of each prompt, with consecutive seeds.
+  package var batchCount = 1
+  package var output = "-"
+  package var precision = RunPrecision()
+  /// A file with the standard normal latents to start from, [pictures][channels][height][width].
+  package var latentsPath: String?
+  package var savedLatentsPath: String?
+  package var dump: DumpRequest?
+  package var promptLength: Int?
+  package var writesMetadata = true
+  package var isVerbose = false
+
+  package init() {}
+
+  /// Samples every prompt `batchCount` times and writes each picture as soon as it is done.
+  package func run() throws {
+    var requests = prompts.flatMap { Array(repeating: $0, count: batchCount) }.enumerated().map {
+      SamplingRequest(number: $0, prompt: $1, seed: seed &+ UInt64($0))
+    }
+    let names = try OutputName(output, pictures: requests.count)
+    let source = try TransformerSource(model, base: base)
+    let began = Date()
+    let pipeline = try TextToImage(source, precision: precision, options: sampling)
+    if let latentsPath {
+      let given = try initialLatents(latentsPath, shape: pipeline.latentShape)
+      guard given.count == requests.count else {
+        throw Failure(
+          latentsPath, "expected latents for \(requests.count) pictures, found \(given.count)")
+      }
+      for index in requests.indices { requests[index].latents = given[index] }
+    }
+    let run = try SamplingRun(
+      requests, of: source, through: pipeline, promptLength: promptLength)
+    let recorder = dump.map(DumpRecorder.init)
+    var saved: [SampledPicture] = []
+    let progress = Progress("sampling", total: requests.count * sampling.steps, unit: "steps")
+    try run.forEach(
+      observer: recorder,
+      willStart: { _, step in
+        recorder?.step = step?.index
+        if let step, step.index > 0 { progress.advance() }
+      },
+      didFinish: { picture in
+        progress.advance()
+        if savedLatentsPath != nil { saved.append(picture) }
+        let name = names.name(picture.request.number)
+        let file = try OutputFile(name)
+        let text =
+          try writesMetadata
+          ? [("parameters", parameters(picture.request, pipeline, source))] : []
+        try file.write(try pipeline.decode(picture.latents).pngData(text: text))
+        try file.commit()
+        if isVerbose {
+          let perStep = String(format: "%.4f", picture.seconds / Double(sampling.steps))
+          Console.say("\(name): seed \(picture.request.seed), \(perStep) s/step")
+        }
+      })
+    progress.finish()
+    try recorder?.write()
+    if let savedLatentsPath { try writeLatents(saved, to: savedLatentsPath) }
+    if isVerbose {
+      let seconds = String(format: "%.1f", Date().timeIntervalSince(began))
+      Console.say(
+        "pictures: \(requests.count), \(seconds) s, peak memory \(Memory.peakMegabytes) MB")
+    }
+  }
+
+  /// The settings of one picture, in the text form of AUTOMATIC1111's web UI, which picture tools read.
+  private func parameters(
+    _ picture: SamplingRequest, _ pipeline: TextToImage, _ source: TransformerSource
+  ) throws -> String {
+    var text = picture.prompt
+    if !sampling.negativePrompt.isEmpty {
+      text += "\nNegative prompt: \(sampling.negativePrompt)"
+    }
+    let name = URL(fileURLWithPath: source.folder.path).lastPathComponent
+    let size = pipeline.requested
+    text += "\nSteps: \(sampling.steps), Sampler: \(try pipeline.schedulerName())"
+    text += ", CFG scale: \(sampling.guidanceScale), Seed: \(picture.seed)"
+    text += ", Size: \(size.width)x\(size.height), Model: \(name)"
+    if let formats = precision.activationSummary(of: source.packed) {
+      text += ", FPQ: \(source.packed == nil ? "W16" : "W4") \(formats)"
+    }
+    if let attention = try precision.attention(of: source.packed) {
+      text += ", Attention: \(attention.format)"
+    }
+    return text + ", Version: fpq \(StreamMetadata.version)"
+  }
+}

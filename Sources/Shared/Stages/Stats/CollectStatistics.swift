@@ -1,0 +1,127 @@
+import Calibration
+import Foundation
+import Layers
+import Models
+import Pipeline
+import Platform
+import Sampling
+import Streams
+import Tensors
+
+/// The stage of `fpq-stats`: runs the float model's own sampler on prompts and sums up what its layers see.
+package struct CollectStatistics {
+  package var model = ""
+  package var prompts: [String] = []
+  package var sampling = SamplingOptions()
+  package var promptLength: Int?
+  package var seed: UInt64 = 0
+  package var tokensPerSample = 256
+  /// The shard: prompts `skip ..< skip + limit` of the list, numbered as in the whole list.
+  package var skip = 0
+  package var limit: Int?
+  package var output = "-"
+  /// Keep `<output>.resume` up to date and continue from it.
+  package var resumes = false
+  /// Prompts between two writes of the resume file.
+  package var resumeInterval = 4
+  package var isVerbose = false
+
+  package init() {}
+
+  package func run() throws {
+    let start = Date()
+    guard skip < prompts.count else {
+      throw Failure("skip \(skip)", "expected less than the \(prompts.count) prompts")
+    }
+    let end = min(prompts.count, skip + min(limit ?? prompts.count, prompts.count))
+    let source = try TransformerSource(model)
+    if source.packed != nil {
+      throw Failure(source.weights.path, "expected a float model, found a packed one")
+    }
+    let pipeline = try TextToImage(source, options: sampling)
+    let settings = CalibrationSettings(
+      steps: sampling.steps, guidanceScale: Double(sampling.guidanceScale), seed: seed,
+      width: pipeline.sampled.width, height: pipeline.sampled.height,
+      scheduler: try pipeline.schedulerName(), negativePrompt: sampling.negativePrompt,
+      tokensPerSample: tokensPerSample, promptLength: promptLength)
+    let sha256 = try SHA256.hex(of: source.weights)
+    // Refused here, before hours of work, rather than at the first write.
+    let result = try OutputFile(output)
+
+    let roles = LayerRoles(pipeline.transformer.linears.map(\.role))
+    let checkpoint = ResumeFile(path: "\(output).resume", interval: resumeInterval)
+    var done: [Int: String] = [:]
+    var resumed: [SiteStatistics] = []
+    if resumes, let earlier = try checkpoint.open(settings: settings, modelSHA256: sha256) {
+      done = earlier.prompts
+      resumed = try earlier.sites.map(earlier.statistics)
+      Console.say("resuming after \(done.count) prompts")
+    }
+    let collector = StatisticsCollector(
+      tokensPerSample: tokensPerSample, steps: sampling.steps, resumed: resumed)
+    func write(to file: OutputFile) throws {
+      let metadata = StatisticsFile.metadata(
+        model: model, sha256: sha256, settings: settings, roles: roles, prompts: done)
+      try SafetensorsWriter.write(
+        collector.statistics.flatMap(StatisticsFile.entries), metadata: metadata.dictionary,
+        to: file)
+      try file.commit()
+    }
+
+    let requests = (skip..<end).filter { done[$0] == nil }.map {
+      SamplingRequest(number: $0, prompt: prompts[$0], seed: seed &+ UInt64($0))
+    }
+    let run = try SamplingRun(
+      requests, of: source, through: pipeline, promptLength: promptLength)
+    let progress = Progress("statistics", total: requests.count, unit: "prompts")
+    try run.forEach(
+      observer: collector,
+      willStart: { request, step in
+        (collector.prompt, collector.step) = (request.number, step?.index)
+      },
+      didFinish: { picture in
+        let prompt = picture.request.prompt
+        collector.finishPrompt()
+        guard collector.isFinite else {
+          throw source.weights.notFinite("activations for \(prompt)")
+        }
+        done[picture.request.number] = prompt
+        progress.advance()
+        if resumes, done.count % resumeInterval == 0 { try write(to: OutputFile(checkpoint.path)) }
+      })
+    progress.finish()
+    let seen = Set(collector.statistics.filter { $0.count > 0 }.map(\.site))
+    for role in roles.all where !seen.contains(role.site) {
+      throw Failure("\(source.weights.path): \(role.name)", "expected inputs to sum up, saw none")
+    }
+    try write(to: result)
+    if resumes { checkpoint.remove() }
+    if isVerbose {
+      let seconds = String(format: "%.1f", Date().timeIntervalSince(start))
+      Console.say(
+        "\(done.count) prompts, \(roles.sites.count) sites, \(seconds) s, peak memory \(Memory.peakMegabytes) MB"
+      )
+    }
+  }
+}
+
+/// Where a run keeps what it has so far, to be continued after a kill: a statistics file beside the output.
+private struct ResumeFile {
+  let path: String
+  let interval: Int
+
+  /// The earlier run's statistics; nil when there are none.
+  ///
+  /// - Throws: `Failure` when they are of another model or other settings.
+  func open(settings: CalibrationSettings, modelSHA256: String) throws -> StatisticsFile? {
+    guard FileManager.default.fileExists(atPath: path) else { return nil }
+    let earlier = try StatisticsFile(path)
+    guard earlier.metadata.modelSHA256 == modelSHA256, earlier.settings == settings else {
+      throw Failure(
+        path, "expected the same model and settings, found others; remove it to start anew")
+    }
+    return earlier
+  }
+
+  func remove() { unlink(path) }
+}

@@ -1,0 +1,103 @@
+import Formats
+import Foundation
+import Platform
+import Tensors
+
+/// A codes stream: per layer `L` the tensors `L.codes` U8 [N][K] (one code a byte), `L.bias_correction` F32 [N], and what `LayerTensors`
+/// lists; formats, planned layers and losses in the metadata.
+package final class CodesFile {
+  package let path: String
+  package let metadata: StreamMetadata
+  package let layers: LayerFormats
+  /// Every layer the recipe quantizes, of which this file may hold only some.
+  package let planned: [String]
+  private let source: SafetensorsFile
+
+  /// Opens `path` (`-`: stdin) and checks the shapes of every layer's tensors.
+  package init(_ path: String) throws {
+    source = try SafetensorsFile(path)
+    self.path = source.path
+    metadata = try StreamMetadata(of: source, expected: .codes)
+    layers = try LayerFormats(
+      json: metadata.setting("layers", in: source.path), place: source.path)
+    planned = try metadata.setting("planned", in: source.path).split(separator: "\n")
+      .map(String.init)
+    for layer in layers.entries.keys.sorted() { _ = try self.layer(layer) }
+  }
+
+  /// One layer's tensors, views of the file.
+  package struct Layer {
+    package let codes: Tensor
+    package let tensors: LayerTensors
+    package let biasCorrection: Tensor
+    package let entry: LayerFormats.Entry
+
+    package var outputs: Int { codes.shape[0] }
+    package var inputs: Int { codes.shape[1] }
+  }
+
+  /// - Throws: `Failure` naming the tensor that is missing or does not fit.
+  package func layer(_ name: String) throws -> Layer {
+    guard let entry = layers.entries[name] else {
+      throw Failure(path, "expected layer \(name), found none")
+    }
+    let codes = try source.tensor("\(name).codes")
+    guard codes.shape.count == 2, codes.dtype == .u8 else {
+      throw Failure(codes.place, "expected U8 [N, K], found \(codes.dtype.rawValue) \(codes.shape)")
+    }
+    guard codes.bytes.allSatisfy({ $0 < 1 << entry.format.bits }) else {
+      throw Failure(codes.place, "expected codes below \(1 << entry.format.bits)")
+    }
+    let tensors = try LayerTensors(
+      name, entry, outputs: codes.shape[0], inputs: codes.shape[1], zerosPerByte: 1, from: source)
+    if let zeros = tensors.zeros, !zeros.bytes.allSatisfy({ $0 < 16 }) {
+      throw Failure(zeros.place, "expected zero points below 16")
+    }
+    let correction = try source.tensor("\(name).bias_correction", shape: [codes.shape[0]])
+    guard correction.dtype == .f32 else {
+      throw Failure(correction.place, "expected F32, found \(correction.dtype.rawValue)")
+    }
+    guard try correction.floats().allSatisfy(\.isFinite) else {
+      throw Failure(correction.place, "expected finite numbers, found NaN or infinity")
+    }
+    return Layer(codes: codes, tensors: tensors, biasCorrection: correction, entry: entry)
+  }
+
+  /// Writes `layers` to `output` and commits it.
+  ///
+  /// - Parameters:
+  ///   - layers: what this run rounded.
+  ///   - planned: every layer the recipe quantizes.
+  ///   - attention: how the recipe rounds query, key and value.
+  ///   - history: one line per stage so far.
+  ///   - model: the metadata of the statistics, for the model's name and digest.
+  ///   - output: where to.
+  /// - Throws: `Failure` when it cannot be written.
+  package static func write(
+    _ layers: [String: CodedLayer], planned: [String], attention: AttentionFormat,
+    history: [String], model: StreamMetadata, to output: OutputFile
+  ) throws {
+    let metadata = StreamMetadata(
+      kind: .codes, model: model.model, modelSHA256: model.modelSHA256, history: history,
+      settings: [
+        "layers": LayerFormats(layers.mapValues(\.entry)).json,
+        "planned": planned.joined(separator: "\n"),
+        "attention": attention.description, "errors": CodesFile.errorTable(layers),
+      ])
+    var shared: [String: Tensor] = [:]
+    for layer in layers.values { for tensor in layer.siteTensors { shared[tensor.name] = tensor } }
+    let tensors = layers.flatMap { $1.tensors(layer: $0) } + shared.values
+    try SafetensorsWriter.write(
+      tensors.map { SafetensorsWriter.Entry($0) }, metadata: metadata.dictionary, to: output)
+    try output.commit()
+  }
+
+  /// The relative output error of each layer, nearest and as rounded, as JSON.
+  private static func errorTable(_ layers: [String: CodedLayer]) -> String {
+    let members = layers.sorted { $0.key < $1.key }.map { name, layer in
+      let figures = String(format: "%.6g,%.6g", layer.errors.nearest, layer.errors.rounded)
+      return "\(JSON.quote(name)):[\(figures)]"
+    }
+    return "{\(members.joined(separator: ","))}"
+  }
+}

@@ -1,0 +1,137 @@
+import Platform
+import Tensors
+
+/// What a linear layer is to its model: what recipes, shards, reports and the runtime decide by, instead of by its name.
+///
+/// The model's graph makes each layer with its role; `fpq-stats` writes the roles into its stream.
+package struct LayerRole: Sendable, Hashable {
+  package enum Kind: String, Sendable, CaseIterable {
+    case query, key, value
+    case attentionOutput = "attention_output"
+    case feedForwardInput = "feed_forward_input"
+    case feedForwardOutput = "feed_forward_output"
+    /// Reads a hidden state beside that of an earlier block (a U-shaped transformer).
+    case skip
+    /// Makes the vectors of adaptive norms, of the timestep and what else is the same for all tokens.
+    case conditioning
+    /// Makes tokens of patches or text, before the blocks.
+    case embedding
+    /// Makes patches of tokens, after the blocks.
+    case output
+  }
+
+  /// What the rows of the layer's input are.
+  package enum Rows: String, Sendable, CaseIterable {
+    /// The tokens of each sample, one sample's after another's.
+    case tokens
+    /// The tokens of each sample's text.
+    case text
+    /// One row for a sample, or for each value that all samples share.
+    case samples
+  }
+
+  /// The name of its parameters in the file, without `.weight` and `.bias`.
+  package let name: String
+  /// The name of the input that it may share with other layers; its own where it shares none.
+  package let site: String
+  package let kind: Kind
+  /// The name of the transformer block that it is a part of, if it is.
+  package let block: String?
+  /// The input is the output of a GELU.
+  package let readsGELU: Bool
+  package let rows: Rows
+
+  package init(
+    _ name: String, site: String? = nil, kind: Kind, block: String? = nil, readsGELU: Bool = false,
+    rows: Rows = .tokens
+  ) {
+    (self.name, self.site, self.kind, self.block) = (name, site ?? name, kind, block)
+    (self.readsGELU, self.rows) = (readsGELU, rows)
+  }
+
+  /// The name with `*` for its block: what layers of one place in their blocks have in common, as a pattern.
+  package var pattern: String {
+    guard let block, name.hasPrefix("\(block).") else { return name }
+    return "*" + name.dropFirst(block.count)
+  }
+}
+
+/// The roles of a model's linear layers, in the order in which the network computes them; as JSON under `fpq.roles` in the metadata
+/// of statistics.
+///
+/// `[{"name":"transformer_blocks.0.attn1.to_q","site":"transformer_blocks.0.attn1.qkv","kind":"query",
+/// "block":"transformer_blocks.0"}, ...]`; members that have their usual value (a site of its own, no block, no GELU, rows that are
+/// tokens) are left out.
+package struct LayerRoles: Sendable, Equatable {
+  package let all: [LayerRole]
+  /// By the name of the site, in the order of `all`.
+  private let bySite: [String: [LayerRole]]
+
+  package init(_ all: [LayerRole]) {
+    self.all = all
+    bySite = Dictionary(grouping: all, by: \.site)
+  }
+
+  /// The names of the sites, ascending.
+  package var sites: [String] { bySite.keys.sorted() }
+
+  /// The layers that read `site`.
+  package func readers(of site: String) -> [LayerRole] { bySite[site] ?? [] }
+
+  package static func == (a: LayerRoles, b: LayerRoles) -> Bool { a.all == b.all }
+
+  /// Reads the text written by `json`, from the metadata of `place`.
+  ///
+  /// - Throws: `Failure` naming the layer for anything else, and for a layer that is there twice.
+  package init(json text: String, place: String) throws {
+    let place = "\(place): fpq.roles"
+    guard case .array(let list)? = try? Array(text.utf8).withUnsafeBytes({ try JSON(parsing: $0) })
+    else { throw Failure(place, "expected a list of layers") }
+    var names: Set<String> = []
+    self.init(
+      try list.enumerated().map { number, member in
+        guard let name = member["name"]?.string else {
+          throw Failure("\(place): \(number)", "expected a layer with a name")
+        }
+        guard names.insert(name).inserted else {
+          throw Failure("\(place): \(name)", "expected each layer once, found it twice")
+        }
+        func choice<T: RawRepresentable & CaseIterable>(
+          _ key: String, default usual: T? = nil
+        ) throws -> T where T.RawValue == String {
+          guard let found = member[key] else {
+            if let usual { return usual }
+            throw Failure("\(place): \(name)", "\(key): expected one, found none")
+          }
+          guard let value = found.string.flatMap(T.init) else {
+            let known = T.allCases.map(\.rawValue).joined(separator: ", ")
+            throw Failure("\(place): \(name)", "\(key): expected one of \(known), found another")
+          }
+          return value
+        }
+        func string(_ key: String) throws -> String? {
+          guard let found = member[key] else { return nil }
+          guard let text = found.string else {
+            throw Failure("\(place): \(name)", "\(key): expected a name, found \(found.kind)")
+          }
+          return text
+        }
+        return LayerRole(
+          name, site: try string("site"), kind: try choice("kind"), block: try string("block"),
+          readsGELU: member["gelu"]?.int == 1, rows: try choice("rows", default: .tokens))
+      })
+  }
+
+  package var json: String {
+    let members = all.map { role in
+      var text = "{\"name\":\(JSON.quote(role.name))"
+      if role.site != role.name { text += ",\"site\":\(JSON.quote(role.site))" }
+      text += ",\"kind\":\"\(role.kind.rawValue)\""
+      if let block = role.block { text += ",\"block\":\(JSON.quote(block))" }
+      if role.readsGELU { text += ",\"gelu\":1" }
+      if role.rows != .tokens { text += ",\"rows\":\"\(role.rows.rawValue)\"" }
+      return text + "}"
+    }
+    return "[\(members.joined(separator: ","))]"
+  }
+}

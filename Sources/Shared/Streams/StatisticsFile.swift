@@ -1,0 +1,132 @@
+import Formats
+import Foundation
+import Platform
+import Tensors
+
+/// A statistics stream: per input site `S` the tensors `S.gram` F64 [K (K + 1) / 2] (the upper triangle, row by row), `S.sum` F64 [K],
+/// `S.absmax` F32 [K], `S.step_absmax` F32 [steps], `S.count` I64 [] and `S.histogram` I64 [8192] (`MagnitudeHistogram`; files of
+/// other makers may have none), and in the metadata the roles of the layers and which prompts were seen.
+package final class StatisticsFile {
+  package let path: String
+  package let metadata: StreamMetadata
+  package let roles: LayerRoles
+  /// Sites in ascending order.
+  package var sites: [String] { roles.sites }
+  /// The calibration prompts by their number in the prompt file.
+  package let prompts: [Int: String]
+  package let settings: CalibrationSettings
+  private let source: SafetensorsFile
+
+  /// Opens `path` (`-`: stdin) and checks that every site has its tensors in shapes that fit.
+  package init(_ path: String) throws {
+    source = try SafetensorsFile(path)
+    self.path = source.path
+    metadata = try StreamMetadata(of: source, expected: .stats)
+    settings = try CalibrationSettings(
+      json: metadata.setting("settings", in: source.path), place: source.path)
+    roles = try LayerRoles(json: metadata.setting("roles", in: source.path), place: source.path)
+    var prompts: [Int: String] = [:]
+    let list = try metadata.setting("prompts", in: source.path)
+    for (number, prompt) in try JSON.object(list, place: source.path) {
+      guard let number = Int(number), case .string(let text) = prompt else {
+        throw Failure(source.path, "expected numbered prompts in the metadata")
+      }
+      prompts[number] = text
+    }
+    self.prompts = prompts
+    for site in sites {
+      let channels = try source.tensor("\(site).sum").count
+      guard channels < 1 << 20 else {
+        throw Failure("\(source.path): \(site).sum", "expected a channel for each input")
+      }
+      _ = try source.tensor("\(site).gram", shape: [SiteStatistics.triangle(channels)])
+      _ = try source.tensor("\(site).absmax", shape: [channels])
+      _ = try source.tensor("\(site).count", shape: [])
+    }
+  }
+
+  /// The names of its tensors, ascending.
+  package var tensorNames: [String] { source.names }
+
+  /// A tensor as it lies in the file.
+  package func tensor(_ name: String) throws -> Tensor { try source.tensor(name) }
+
+  /// The statistics of one site, read now.
+  ///
+  /// - Throws: `Failure` naming the tensor for a wrong element type or for values that are not finite.
+  package func statistics(of site: String) throws -> SiteStatistics {
+    let count = try source.tensor("\(site).count", shape: []).doubles()[0]
+    let sum = try source.tensor("\(site).sum").doubles()
+    let gram = try source.tensor("\(site).gram").doubles()
+    guard (0...0x1p53).contains(count), gram.allSatisfy(\.isFinite), sum.allSatisfy(\.isFinite)
+    else {
+      throw Failure("\(path): \(site).gram", "expected finite numbers, found NaN or infinity")
+    }
+    return SiteStatistics(
+      site: site, gram: gram, sum: sum, absmax: try source.tensor("\(site).absmax").floats(),
+      stepAbsmax: try source.find("\(site).step_absmax")?.floats() ?? [], count: Int(count),
+      histogram: try histogram(of: site))
+  }
+
+  /// How often each magnitude was seen at `site`; nil in a file without counts.
+  ///
+  /// - Throws: `Failure` naming the tensor for counts that are none.
+  private func histogram(of site: String) throws -> MagnitudeHistogram? {
+    let name = "\(site).histogram"
+    guard source.find(name) != nil else { return nil }
+    let tensor = try source.tensor(name, shape: [MagnitudeHistogram.bins])
+    let counts = try tensor.doubles()
+    guard tensor.dtype == .i64, counts.allSatisfy({ (0...0x1p53).contains($0) }) else {
+      throw Failure(tensor.place, "expected I64 counts, found \(tensor.dtype.rawValue) or others")
+    }
+    return MagnitudeHistogram(counts: counts.map { Int64($0) })
+  }
+
+  /// The tensors to write for one site.
+  package static func entries(for statistics: SiteStatistics) -> [SafetensorsWriter.Entry] {
+    let (site, channels) = (statistics.site, statistics.channels)
+    let gram = SafetensorsWriter.Entry(
+      name: "\(site).gram", dtype: .f64, shape: [statistics.gram.count]
+    ) { sink in try statistics.gram.withUnsafeBytes(sink) }
+    func tensor(_ suffix: String, _ dtype: DType, _ shape: [Int], _ values: [some BitwiseCopyable])
+      -> SafetensorsWriter.Entry
+    {
+      .init(Tensor(name: "\(site).\(suffix)", dtype: dtype, shape: shape, values: values))
+    }
+    var entries = [
+      gram, tensor("sum", .f64, [channels], statistics.sum),
+      tensor("absmax", .f32, [channels], statistics.absmax),
+      tensor("count", .i64, [], [Int64(statistics.count)]),
+    ]
+    if !statistics.stepAbsmax.isEmpty {
+      let steps = statistics.stepAbsmax
+      entries.append(tensor("step_absmax", .f32, [steps.count], steps))
+    }
+    if let counts = statistics.histogram?.counts {
+      entries.append(tensor("histogram", .i64, [counts.count], counts))
+    }
+    return entries
+  }
+
+  /// The metadata of a statistics stream.
+  package static func metadata(
+    model: String, sha256: String, settings: CalibrationSettings, roles: LayerRoles,
+    prompts: [Int: String]
+  ) -> StreamMetadata {
+    let numbered = prompts.sorted { $0.key < $1.key }.map {
+      "\"\($0.key)\":\(JSON.quote($0.value))"
+    }
+    let s = settings
+    // Canonical: how the prompts were split over shards must not show in the bytes.
+    let command = """
+      fpq-stats --model \(model) --steps \(s.steps) --guidance-scale \(s.guidanceScale) --seed \(s.seed) \
+      --width \(s.width) --height \(s.height) --tokens-per-sample \(s.tokensPerSample) (\(prompts.count) prompts)
+      """
+    return StreamMetadata(
+      kind: .stats, model: model, modelSHA256: sha256, history: [command],
+      settings: [
+        "settings": settings.json, "roles": roles.json,
+        "prompts": "{\(numbered.joined(separator: ","))}",
+      ])
+  }
+}

@@ -1,0 +1,119 @@
+import Foundation
+import Platform
+import Tensors
+
+/// What flows between two tools, as `fpq.kind` in the metadata of the safetensors stream says.
+package enum StreamKind: String, Sendable {
+  case stats, codes, packed
+
+  /// The tool that writes it, for messages.
+  var maker: String {
+    switch self {
+    case .stats: "fpq-stats"
+    case .codes: "fpq-round"
+    case .packed: "fpq-pack"
+    }
+  }
+}
+
+/// The `__metadata__` of a stream between two tools: what it is, of which model, and how it came to be.
+///
+/// Every key starts with `fpq.`. Nothing here depends on the time, the machine, or how the work was split: same inputs, same bytes.
+package struct StreamMetadata: Sendable {
+  /// The version of the stream layout and of the tools.
+  package static let version = "0.1.0"
+
+  package let kind: StreamKind
+  /// The model folder as the user gave it.
+  package let model: String
+  /// SHA-256 of the float transformer's weights, so that a stage refuses another model's data.
+  package let modelSHA256: String
+  /// One canonical command line per stage so far.
+  package let history: [String]
+  /// The stage's own settings and tables: keys without the prefix.
+  package let settings: [String: String]
+
+  package init(
+    kind: StreamKind, model: String, modelSHA256: String, history: [String],
+    settings: [String: String]
+  ) {
+    self.kind = kind
+    self.model = model
+    self.modelSHA256 = modelSHA256
+    self.history = history
+    self.settings = settings
+  }
+
+  /// Reads the metadata of `source`, which must be a stream of kind `expected`.
+  ///
+  /// - Throws: `Failure` naming what the file is instead.
+  package init(of source: any TensorSource, expected: StreamKind) throws {
+    guard let found = StreamMetadata.kind(of: source) else {
+      throw Failure(
+        source.path, "expected \(expected.rawValue) from \(expected.maker), found another file")
+    }
+    guard found == expected else {
+      throw Failure(
+        source.path,
+        "expected \(expected.rawValue) from \(expected.maker), found \(found.rawValue) from \(found.maker)"
+      )
+    }
+    func required(_ key: String) throws -> String {
+      guard let value = source.metadata["fpq.\(key)"] else {
+        throw Failure(source.path, "expected fpq.\(key) in the metadata, found none")
+      }
+      return value
+    }
+    kind = found
+    guard try required("version") == StreamMetadata.version else {
+      throw Failure(
+        source.path,
+        "expected version \(StreamMetadata.version), found \(try required("version"))")
+    }
+    model = try required("model")
+    modelSHA256 = try required("model.sha256")
+    history = try required("history").split(separator: "\n").map(String.init)
+    let own: Set = ["fpq.kind", "fpq.version", "fpq.model", "fpq.model.sha256", "fpq.history"]
+    settings = Dictionary(
+      uniqueKeysWithValues: source.metadata.filter {
+        $0.key.hasPrefix("fpq.") && !own.contains($0.key)
+      }
+      .map { (String($0.key.dropFirst(4)), $0.value) })
+  }
+
+  /// The kind of stream `source` is; nil for any other file.
+  package static func kind(of source: any TensorSource) -> StreamKind? {
+    source.metadata["fpq.kind"].flatMap(StreamKind.init)
+  }
+
+  /// The model folder, when it can be found from here; `option` is how the user names it otherwise.
+  ///
+  /// - Throws: `Failure` naming the stream `place` when the folder is not there.
+  package func model(in place: String, option: String) throws -> String {
+    guard FileManager.default.fileExists(atPath: model) else {
+      throw Failure(
+        place, "expected its model folder at \(model), found none; name it with \(option)")
+    }
+    return model
+  }
+
+  /// The value under `key`.
+  ///
+  /// - Throws: `Failure` naming `place` when there is none.
+  package func setting(_ key: String, in place: String) throws -> String {
+    guard let value = settings[key] else {
+      throw Failure(place, "expected fpq.\(key) in the metadata, found none")
+    }
+    return value
+  }
+
+  /// The key-value pairs to write.
+  package var dictionary: [String: String] {
+    var pairs = [
+      "fpq.kind": kind.rawValue, "fpq.version": StreamMetadata.version, "fpq.model": model,
+      "fpq.model.sha256": modelSHA256, "fpq.history": history.joined(separator: "\n"),
+    ]
+    for (key, value) in settings { pairs["fpq.\(key)"] = value }
+    return pairs
+  }
+}

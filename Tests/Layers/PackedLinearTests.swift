@@ -1,0 +1,140 @@
+import Formats
+import Foundation
+import Layers
+import Streams
+import Tensors
+import TestSupport
+import Testing
+
+/// Packed layers of every kind against y = V x + b in f64, V by `NumberFormat.decode` and the scales as they are stored.
+struct PackedLinearTests {
+  private static let outputs = 70
+  private static let inputs = 200
+
+  struct Kind: CustomTestStringConvertible, Sendable {
+    let format: String
+    var groupSize = 64
+    var scaleType = ScaleStorage.f16
+    var isSplit = false
+    var testDescription: String {
+      "\(format) \(scaleType.rawValue)\(isSplit ? " two scales" : "") \(groupSize)"
+    }
+  }
+
+  static let kinds = [
+    Kind(format: "e2m1"), Kind(format: "e2m1", isSplit: true),
+    Kind(format: "e1m2", groupSize: 200, isSplit: true),
+    Kind(format: "e2m1", groupSize: 16, scaleType: .e4m3),
+    Kind(format: "e3m0", scaleType: .e4m3, isSplit: true),
+    Kind(format: "lloyd4"), Kind(format: "lloyd4", groupSize: 32, scaleType: .e4m3),
+    Kind(format: "int4"), Kind(format: "fp5.33", groupSize: 200),
+    Kind(format: "fp4.25", groupSize: 200),
+  ]
+
+  /// A layer of random codes and scales as a packed model's file, with the values that it stands for.
+  private func layer(
+    _ kind: Kind, in folder: TemporaryFolder
+  ) throws -> (path: String, values: [[Double]], bias: [Float]) {
+    let (outputs, inputs) = (PackedLinearTests.outputs, PackedLinearTests.inputs)
+    let format = try NumberFormat(kind.format)
+    var random = Generator(41)
+    var scales = GroupScales(
+      format: format, rows: outputs, columns: inputs, groupSize: kind.groupSize,
+      precision: kind.scaleType == .f16 ? .f16 : .e4m3(global: 0.03), isSplit: kind.isSplit)
+    func scale() -> Double {
+      let magnitude = scales.stored(0.01 + Double(abs(random.signed())))
+      return format.hasSignedScales && random.below(2) == 0 ? -magnitude : magnitude
+    }
+    scales.all = scales.all.map { _ in
+      let own = scale()
+      return GroupScales.Group(
+        scale: own, negativeScale: kind.isSplit ? scale() : own,
+        zero: UInt8(format.isAsymmetric ? random.below(16) : 0))
+    }
+    let length = format.sharedBit?.length ?? 1
+    var codes: [UInt8] = []
+    for _ in 0..<outputs {
+      for k in 0..<inputs {
+        let code = UInt8(random.below(1 << format.bits))
+        // Those of a run end alike.
+        codes.append(k % length == 0 ? code : code & ~1 | (codes[codes.count - 1] & 1))
+      }
+    }
+    let values = (0..<outputs).map { n in
+      (0..<inputs).map { k in
+        let group = scales[row: n, group: k / kind.groupSize]
+        let level = Double(format.decode(codes[n * inputs + k])) - Double(group.zero)
+        return level * (level < 0 ? group.negativeScale : group.scale)
+      }
+    }
+    let bias = random.floats(outputs)
+
+    var tensors = LayerTensors.tensors(of: scales, layer: "L")
+    tensors.append(Tensor(name: "L.bias", dtype: .f32, shape: [outputs], values: bias))
+    if let packing = PackedWords(format) {
+      tensors.append(
+        Tensor(
+          name: "L.weight", dtype: .u16, shape: [outputs, packing.width(columns: inputs)],
+          values: try packing.pack(codes, rows: outputs, columns: inputs, place: "L")))
+    } else {
+      tensors.append(
+        Tensor(
+          name: "L.weight", dtype: .u8, shape: [outputs, inputs / 2],
+          values: PackedCodes.packNibbles(codes, rows: outputs, columns: inputs)))
+    }
+    if format.isAsymmetric {
+      tensors.append(
+        Tensor(
+          name: "L.zeros", dtype: .u8, shape: [outputs, (scales.groups + 1) / 2],
+          values: PackedCodes.packNibbles(scales.zeros, rows: outputs, columns: scales.groups)))
+    }
+    var entry = LayerFormats.Entry(format: format, groupSize: kind.groupSize)
+    (entry.scaleType, entry.isSplit) = (kind.scaleType, kind.isSplit)
+    let metadata = StreamMetadata(
+      kind: .packed, model: "m", modelSHA256: "0", history: [],
+      settings: [
+        "layers": LayerFormats(["L": entry]).json, "activations": "none", "attention": "none",
+      ])
+    let path = try save(folder.file("m.safetensors"), tensors, metadata: metadata.dictionary)
+    return (path, values, bias)
+  }
+
+  /// Inputs that rounding to `format` leaves alone: its own integers, with the largest in every group.
+  private func exact(_ format: NumberFormat, tokens: Int) -> Matrix {
+    let x = Matrix(rows: tokens, columns: PackedLinearTests.inputs)
+    let levels = format.levels().levels
+    var random = Generator(43)
+    for t in 0..<tokens {
+      for k in 0..<x.columns {
+        x.row(t)[k] = Float(
+          k % 8 == 0 ? levels[levels.count - 1] : levels[random.below(levels.count)])
+      }
+    }
+    return x
+  }
+
+  @Test(arguments: kinds, ["none", "e2m3:token", "e2m3:token-group", "int8", "e3m4"])
+  func multipliesByWhatItStandsFor(_ kind: Kind, activations: String) throws {
+    let folder = try TemporaryFolder()
+    let (path, values, bias) = try layer(kind, in: folder)
+    let source = try SafetensorsFile(path)
+    let format = try ActivationFormat.parse(activations)
+    let linear = try PackedLayout(of: source).linear(
+      LayerRole("L", kind: .output), inputs: PackedLinearTests.inputs,
+      outputs: PackedLinearTests.outputs,
+      activations: .use(format), from: source)
+    for tokens in [1, 9] {
+      let x = exact(try format?.format ?? NumberFormat("e3m2"), tokens: tokens)
+      let y = linear(x)
+      for t in 0..<tokens {
+        for n in 0..<PackedLinearTests.outputs {
+          let products = (0..<x.columns).map { values[n][$0] * Double(x.row(t)[$0]) }
+          let expected = products.reduce(Double(bias[n]), +)
+          // Each of at most 200 sums, and a few products more, is off by 2^-24 of at most what all terms are together.
+          let bound = 210 * 0x1p-24 * products.reduce(abs(Double(bias[n]))) { $0 + abs($1) }
+          #expect(abs(Double(y.row(t)[n]) - expected) <= bound, "[\(t)][\(n)]")
+        }
+      }
+    }
+  }
+}
