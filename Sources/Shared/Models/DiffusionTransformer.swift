@@ -30,6 +30,7 @@ package protocol DiffusionTransformer: AnyObject, Sendable {
   ///   - timesteps: one per sample.
   ///   - conditions: the picture's size, where the model `usesSizeConditions`; else not read.
   ///   - observer: sees the inputs of linear layers and the outputs of modules.
+  /// - Returns: of all samples.
   func blockInputs(
     _ latents: Latents, timesteps: [Float], conditions: SizeConditions?,
     observer: (any LayerObserver)?
@@ -80,6 +81,7 @@ package protocol TransformerBlock: Sendable {
   ///   - valid: which rows are no padding; nil when all count.
   ///   - bias: [samples][text tokens], added to the scaled logits.
   ///   - operations: that compute or record it.
+  /// - Returns: its keys and values.
   func readText<O: Operations>(
     _ states: O.Value, valid: [Bool]?, bias: Matrix, on operations: O
   ) -> BlockText<O.Value>

@@ -43,11 +43,11 @@ package struct TransformerSource {
   ///
   /// - Parameters:
   ///   - precision: what inner values are rounded to instead of what a packed model says.
-  ///   - weights: read instead of the source's own, which they have the names and shapes of.
+  ///   - other: weights that are read instead of the source's own, whose names and shapes they have.
   /// - Returns: the transformer, its weights mapped.
   /// - Throws: `Failure` naming the tensor that is missing or does not fit.
   package func transformer(
-    _ precision: RunPrecision = RunPrecision(), weights other: (any TensorSource)? = nil
+    _ precision: RunPrecision = RunPrecision(), reading other: (any TensorSource)? = nil
   ) throws -> any DiffusionTransformer {
     let weights = other ?? self.weights
     let parts = TransformerParts(

@@ -90,7 +90,7 @@ package struct SequentialRounding {
       return SampleStreams(float: float, rounded: SampleStream(float))
     case .quantized:
       let weights = try RoundedWeights(source.weights, layers: results)
-      let rounded = try source.transformer(weights: weights)
+      let rounded = try source.transformer(reading: weights)
       return SampleStreams(float: float, rounded: SampleStream(samples, model: rounded))
     }
   }
