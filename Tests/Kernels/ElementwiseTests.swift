@@ -7,7 +7,7 @@ import Testing
 /// Bounds count roundings: an f32 operation is off by at most `unit` = 2^-24 of its result.
 @Suite struct ElementwiseTests {
   static let unit = 0x1p-24
-  static let tables = tiers.map { ($0.name, fpq_elementwise_of_tier($0.tier)!.pointee) }
+  static let tables = tiers.map { ($0.name, fpq_kernels_of_tier($0.tier)!.pointee) }
   static let lengths = [1, 2, 15, 16, 17, 31, 33, 64, 257, 1152]
 
   private func values(_ count: Int, seed: Int, range: Float = 1) -> [Float] {
@@ -18,7 +18,7 @@ import Testing
   /// The result of `kernel` on every tier, after checking that all are equal to the first.
   private func agreed(
     _ count: Int, from start: [Float]? = nil,
-    _ kernel: (fpq_elementwise_table, UnsafeMutablePointer<Float>) -> Void
+    _ kernel: (fpq_kernels, UnsafeMutablePointer<Float>) -> Void
   ) -> [Float] {
     let results = Self.tables.map { name, table in
       var y = start ?? [Float](repeating: .nan, count: count)

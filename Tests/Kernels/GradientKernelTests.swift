@@ -8,10 +8,10 @@ import Testing
 @Suite struct GradientKernelTests {
   static let unit = ElementwiseTests.unit
   static let lengths = ElementwiseTests.lengths
-  static let tables = tiers.map { ($0.name, fpq_gradients_of_tier($0.tier)!.pointee) }
+  static let tables = tiers.map { ($0.name, fpq_kernels_of_tier($0.tier)!.pointee) }
 
   /// The result of `kernel` on every tier, after checking that all are equal to the first.
-  private func agreed<Value: Equatable>(_ kernel: (fpq_gradients_table) -> [Value]) -> [Value] {
+  private func agreed<Value: Equatable>(_ kernel: (fpq_kernels) -> [Value]) -> [Value] {
     let results = Self.tables.map { ($0, kernel($1)) }
     for (name, y) in results { #expect(Exact(y) == Exact(results[0].1), "\(name)") }
     return results[0].1
@@ -30,13 +30,13 @@ import Testing
     let inPlace = agreed { table in
       var dx = dy
       dx.withUnsafeMutableBufferPointer { buffer in
-        table.gelu_tanh(x.count, x, buffer.baseAddress, buffer.baseAddress)
+        table.gelu_tanh_gradient(x.count, x, buffer.baseAddress, buffer.baseAddress)
       }
       return dx.map(\.bitPattern)
     }
     let dx = agreed { table in
       var dx = [Float](repeating: .nan, count: x.count)
-      table.gelu_tanh(x.count, x, dy, &dx)
+      table.gelu_tanh_gradient(x.count, x, dy, &dx)
       return dx.map(\.bitPattern)
     }
     #expect(Exact(inPlace) == Exact(dx))
@@ -68,7 +68,7 @@ import Testing
     let dp = random.floats(rows * columns)
     let dx = agreed { table in
       var dx = dp
-      table.softmax(rows, columns, 0.7, p, &dx)
+      table.softmax_gradient(rows, columns, 0.7, p, &dx)
       return dx.map(\.bitPattern)
     }.map { Float(bitPattern: $0) }
     for row in 0..<rows {
@@ -98,9 +98,9 @@ import Testing
     let results = agreed { table -> [Double] in
       var dx = [Float](repeating: .nan, count: rows * columns)
       var (scales, shifts) = (Array(start[..<columns]), Array(start[columns...]))
-      table.layer_norm(rows, columns, 1e-6, scale, x, dy, &dx, &scales, &shifts)
+      table.layer_norm_gradient(rows, columns, 1e-6, scale, x, dy, &dx, &scales, &shifts)
       var alone = [Float](repeating: .nan, count: rows * columns)
-      table.layer_norm(rows, columns, 1e-6, scale, x, dy, &alone, nil, nil)
+      table.layer_norm_gradient(rows, columns, 1e-6, scale, x, dy, &alone, nil, nil)
       #expect(bits(alone) == bits(dx))
       return dx.map(Double.init) + scales + shifts
     }

@@ -15,7 +15,7 @@ import Testing
     var results: [[Float]] = []
     for (name, tier) in tiers {
       var y = x
-      try #require(fpq_elementwise_of_tier(tier)).pointee.hadamard(y.count, block, &y)
+      try #require(fpq_kernels_of_tier(tier)).pointee.hadamard(y.count, block, &y)
       results.append(y)
       #expect(bits(y) == bits(results[0]), "\(name)")
     }

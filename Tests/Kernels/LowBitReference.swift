@@ -8,7 +8,7 @@ import Testing
 /// The tiers this processor has, with the names to record.
 let tiers: [(name: String, tier: fpq_tier)] = [
   ("scalar", FPQ_TIER_SCALAR), ("avx2", FPQ_TIER_AVX2), ("avx512", FPQ_TIER_AVX512),
-].filter { fpq_lowbit_of_tier($0.1) != nil }
+].filter { fpq_kernels_of_tier($0.1) != nil }
 
 /// A packed weight [outputs][inputs] with what it means, decoded by NumberFormat and not by the kernels.
 struct WeightCase {
@@ -163,7 +163,7 @@ struct TokenCase {
     _ tier: fpq_tier, _ weight: WeightCase, words: Bool, bias: [Float]?, shift: Int = 0,
     block: (tokens: Int, outputs: Int)? = nil
   ) -> [Float] {
-    let table = fpq_lowbit_of_tier(tier)!.pointee
+    let table = fpq_kernels_of_tier(tier)!.pointee
     let bytes =
       words
       ? codes(weight, zero: Int16(0)).withUnsafeBytes { Array($0) }
