@@ -50,8 +50,8 @@ import Testing
 
   /// GELU as v / (1 + exp(-2u)).
   ///
-  /// Six roundings in u are 12 |u| units in the exponential, whose own error is 4 (2 ulp); the sum and the quotient
-  /// add 2. Beyond exp(88) the result is 0 for all purposes.
+  /// Six roundings in u are 12 |u| units in the exponential, whose own error is 4 (2 ulp); the sum
+  /// and the quotient add 2. Beyond exp(88) the result is 0 for all purposes.
   @Test func gelu() {
     let x =
       values(4096, seed: 1, range: 12) + values(255, seed: 2, range: 1e-3)
@@ -126,8 +126,9 @@ import Testing
       let variance = v.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(columns)
       let deviation = (variance + Double(Float(1e-6))).squareRoot()
       let largest = v.map(abs).max() ?? 0
-      // The mean is off by `roundings`, the difference from it by one more; both reach z and, through the
-      // variance, the deviation, which adds half its own roundings; three products and a sum end it.
+      // The mean is off by `roundings`, the difference from it by one more; both reach z and,
+      // through the variance, the deviation, which adds half its own roundings; three products and
+      // a sum end it.
       let offset = (roundings + 2) * Self.unit * largest / deviation
       for c in 0..<columns {
         let z = (v[c] - mean) / deviation
@@ -159,7 +160,8 @@ import Testing
 
   /// Softmax of logits of size A.
   ///
-  /// One is off by 2 units of A, so is the maximum, and their difference adds 2 A; the exponential adds 4. The sum has that error too, and its own roundings; reciprocal and product add 2.
+  /// One is off by 2 units of A, so is the maximum, and their difference adds 2 A; the exponential
+  /// adds 4. The sum has that error too, and its own roundings; reciprocal and product add 2.
   @Test(arguments: lengths)
   func softmax(columns: Int) {
     let (rows, stride) = (3, columns + 5)

@@ -19,8 +19,9 @@ import Testing
 
   /// GELU' = s + 2 v s (1 - s) u'.
   ///
-  /// Six roundings in u are 12 |u| units in s (ElementwiseTests.gelu), and s has 5 of its own. 1 - s inherits what s is off by, which
-  /// the factor 2 v u' of up to 5 max(1, u) magnifies; seven products and a sum end it.
+  /// Six roundings in u are 12 |u| units in s (ElementwiseTests.gelu), and s has 5 of its own. 1 -
+  /// s inherits what s is off by, which the factor 2 v u' of up to 5 max(1, u) magnifies; seven
+  /// products and a sum end it.
   @Test func gelu() {
     var random = Generator(1)
     let x =
@@ -59,7 +60,8 @@ import Testing
 
   /// scale p (dp - sum p dp).
   ///
-  /// The sum over sixteen lanes makes columns / 16 + 5 roundings; the difference, two products and the inputs' own add 3.
+  /// The sum over sixteen lanes makes columns / 16 + 5 roundings; the difference, two products and
+  /// the inputs' own add 3.
   @Test(arguments: lengths)
   func softmax(columns: Int) {
     let rows = 3
@@ -86,8 +88,9 @@ import Testing
 
   /// The norm's gradient by its definition.
   ///
-  /// n is off by (roundings + 2) units of the largest x over the deviation, and by `roundings / 2 + 4` of itself
-  /// (ElementwiseTests.layerNorm); the means of g and g n are off by `roundings` of the mean sizes, g n also by what n is.
+  /// n is off by (roundings + 2) units of the largest x over the deviation, and by `roundings / 2 +
+  /// 4` of itself (ElementwiseTests.layerNorm); the means of g and g n are off by `roundings` of
+  /// the mean sizes, g n also by what n is.
   @Test(arguments: lengths)
   func layerNorm(columns: Int) {
     let rows = 4

@@ -35,7 +35,8 @@ import Testing
       fixed_scale: fixedScale)
   }
 
-  /// Codes (without offset or padding) and scales by `tier`; for wide formats code * scale instead of codes.
+  /// Codes (without offset or padding) and scales by `tier`; for wide formats code * scale instead
+  /// of codes.
   private func quantize(
     _ tier: fpq_tier, _ format: NumberFormat, perGroup: Bool, x: [Float], inputs: Int, group: Int,
     fixedScale: Float = 0
