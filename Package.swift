@@ -106,8 +106,9 @@ let package = Package(
     .target(
       name: "CKernels", path: "Sources/Shared/C/Kernels",
       exclude: [
-        "elementwise.inc", "gradients.inc", "lowbit_multiply.inc", "lowbit_quantize.inc",
-        "lowbit_unpack.inc", "rounding.inc",
+        "elementwise.inc", "gradients.inc", "kernels.def", "lowbit_avx2.inc",
+        "lowbit_avx512.inc", "lowbit_multiply.inc", "lowbit_quantize.inc", "lowbit_scalar.inc",
+        "lowbit_unpack.inc", "rounding.inc", "tier.inc", "tiered_math.inc",
       ]),
     .target(
       name: "CDense", path: "Sources/Shared/C/Dense",

@@ -4,7 +4,8 @@ import Testing
 
 /// The dense product in all four layouts of its factors, inside larger matrices, against f64.
 ///
-/// A sum of `depth` products in any order is off by at most depth + 1 roundings of the sum of their sizes.
+/// A sum of `depth` products in any order is off by at most depth + 1 roundings of the sum of their
+/// sizes.
 @Test(
   arguments: [false, true], [(1, 1, 1), (3, 17, 5), (65, 33, 130), (12, 1, 40)])
 func denseProduct(add: Bool, shape: (rows: Int, columns: Int, depth: Int)) {

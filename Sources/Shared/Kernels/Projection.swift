@@ -2,7 +2,8 @@ import CKernels
 import Platform
 import Tensors
 
-/// y[t][n] = sum over k of x[t][k] weight[n][k] + bias[n]: a linear layer on a float weight in memory.
+/// y[t][n] = sum over k of x[t][k] weight[n][k] + bias[n]: a linear layer on a float weight in
+/// memory.
 ///
 /// - Parameters:
 ///   - x: [tokens][inputs].
