@@ -56,7 +56,7 @@ let package = Package(
         "Tensors", "Platform", "CKernels",
       ]),
     layer("Calibration", ["Pipeline", "Models", "Sampling", "Kernels", "Tensors", "Platform"]),
-    layer("Gradients", ["Models", "Kernels", "Formats", "Tensors", "Platform", "CKernels"]),
+    layer("Gradients", ["Models", "Kernels", "Formats", "Tensors", "Platform"]),
     layer("Pipeline", ["Models", "Sampling", "Formats", "Tensors", "Platform"]),
     layer(
       "Models",

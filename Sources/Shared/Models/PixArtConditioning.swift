@@ -1,5 +1,4 @@
-import CKernels
-import Platform
+import Kernels
 import Tensors
 
 /// The picture's size and shape as the 1024 px PixArt-alpha is told them.
@@ -31,7 +30,7 @@ struct SinusoidEmbedding: Sendable {
   /// One embedding [outputs] a value.
   func callAsFunction(_ values: [Float], observer: (any LayerObserver)?) -> Matrix {
     let hidden = linear1(Embeddings.sinusoid(values), observer: observer)
-    fpq_silu(hidden.count, hidden.pointer, hidden.pointer)
+    hidden.applySiLU()
     return linear2(hidden, observer: observer)
   }
 }
@@ -68,20 +67,15 @@ struct PixArtConditioning: Sendable {
     let embedded = timestep(timesteps, observer: observer)
     if let resolution, let aspectRatio {
       guard let conditions else { preconditionFailure("this model wants size conditions") }
-      let third = embedded.columns / 3
       // [height | width | aspect ratio], the same for every sample.
       let sizes = resolution([conditions.height, conditions.width], observer: observer)
       let ratio = aspectRatio([conditions.aspectRatio], observer: observer)
-      for sample in 0..<timesteps.count {
-        let target = embedded.row(sample)
-        fpq_add_residual(1, 2 * third, nil, sizes.pointer, target)
-        fpq_add_residual(1, third, nil, ratio.pointer, target + 2 * third)
-      }
+      embedded.add(
+        toEachSample: Matrix(
+          rows: 1, columns: embedded.columns, values: sizes.values + ratio.values))
     }
     observer?.observe(module: "adaln_single.emb", output: embedded)
-    let activated = Matrix(rows: embedded.rows, columns: embedded.columns)
-    fpq_silu(embedded.count, embedded.pointer, activated.pointer)
-    let modulation = linear(activated, observer: observer)
+    let modulation = linear(embedded.silu(), observer: observer)
     observer?.observe(module: "adaln_single", output: modulation)
     return (embedded, modulation)
   }

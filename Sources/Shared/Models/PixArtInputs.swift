@@ -1,4 +1,3 @@
-import CKernels
 import Kernels
 import Tensors
 
@@ -41,11 +40,7 @@ extension PixArtTransformer {
     let positions = Embeddings.positions(
       gridHeight: grid.height, gridWidth: grid.width, width: config.width,
       base: config.sampleSize / grid.patch, scale: config.interpolationScale)
-    RowChunks(of: x, batch: grid.batch).forEach { sample, rows in
-      let first = rows.lowerBound
-      fpq_add_residual(
-        rows.count, x.columns, nil, positions.row(first - sample * positions.rows), x.row(first))
-    }
+    x.add(toEachSample: positions)
     observer?.observe(module: "pos_embed", output: x)
     return x
   }

@@ -1,4 +1,3 @@
-import CKernels
 import Kernels
 import Tensors
 
@@ -69,10 +68,7 @@ extension PixArtTransformer {
     precondition(batch > 0 && states.rows % batch == 0, "\(states.rows) rows of \(batch) prompts")
     precondition(mask.count == states.rows, "\(states.rows) rows, a mask of \(mask.count)")
     let hidden = captionLinear1(states, valid: mask, observer: observer)
-    RowChunks(of: hidden).forEach { _, rows in
-      let start = hidden.row(rows.lowerBound)
-      fpq_gelu_tanh(rows.count * hidden.columns, start, start)
-    }
+    hidden.applyGELU()
     let projected = captionLinear2(hidden, valid: mask, observer: observer)
     observer?.observe(module: "caption_projection", output: projected)
 

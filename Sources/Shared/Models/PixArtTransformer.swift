@@ -1,4 +1,3 @@
-import CKernels
 import Formats
 import Kernels
 import Platform
