@@ -91,11 +91,10 @@ let package = Package(
       "Models",
       [
         "Layers", "Kernels", "Streams", "Formats", "Tensors", "Platform", "CSentencePiece",
-        "CKernels",
       ]),
     layer(
-      "Gradients", ["Layers", "Kernels", "Streams", "Formats", "Tensors", "Platform", "CKernels"]),
-    layer("Layers", ["Kernels", "Streams", "Formats", "Tensors", "Platform", "CKernels"]),
+      "Gradients", ["Layers", "Kernels", "Streams", "Formats", "Tensors", "Platform"]),
+    layer("Layers", ["Kernels", "Streams", "Formats", "Tensors", "Platform"]),
     layer("Kernels", ["Formats", "Tensors", "Platform", "CKernels", "CDense"]),
     layer("Streams", ["Formats", "Tensors", "Platform"]),
     layer("Formats", ["Tensors", "Platform"]),

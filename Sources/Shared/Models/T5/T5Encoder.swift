@@ -1,4 +1,3 @@
-import CKernels
 import Kernels
 import Layers
 import Platform
@@ -86,7 +85,7 @@ package final class T5Encoder {
         throw Failure(
           embedding.tensor.place, "expected token ids below \(vocabulary), found \(id)")
       }
-      embedding.copyRows(Int(id)..<(Int(id) + 1), to: x.row(row))
+      embedding.copyRows(Int(id)..<(Int(id) + 1), to: x.block(rows: row..<(row + 1)))
     }
     let context = T5Block.Context(
       real: real, length: length, bias: positionBias.table(length: length), mask: mask,
@@ -99,14 +98,4 @@ package final class T5Encoder {
     observer?.observe(module: "encoder.final_layer_norm", output: output)
     return output
   }
-}
-
-/// RMSNorm of every row of x [tokens][width]: x / sqrt(mean(x^2) + epsilon) * weight.
-func rmsNorm(_ x: Matrix, weight: [Float], epsilon: Float) -> Matrix {
-  let y = Matrix(rows: x.rows, columns: x.columns)
-  Parallel.chunks(of: x.rows, size: 16) { rows in
-    fpq_rms_norm(
-      rows.count, x.columns, epsilon, weight, x.row(rows.lowerBound), y.row(rows.lowerBound))
-  }
-  return y
 }
