@@ -131,12 +131,14 @@ let package = Package(
     tests("Tensors", ["Tensors", "Platform"]),
     tests("Formats", ["Streams", "Formats", "Tensors", "Platform"]),
     tests("Kernels", ["Kernels", "CKernels", "Formats", "Tensors", "Platform"]),
+    tests("Streams", ["Streams", "Platform"]),
     tests("Layers", ["Layers", "Streams", "Formats", "Tensors", "Platform"]),
     tests("Sampling", ["Sampling", "Tensors", "Platform"]),
     tests("Models", ["Models", "Layers", "Streams", "Formats", "Tensors", "Platform"]),
     tests(
       "Gradients",
       ["Gradients", "Models", "Layers", "Kernels", "Streams", "Formats", "Tensors", "Platform"]),
+    tests("Calibration", ["Calibration", "Layers", "Streams", "Tensors", "Platform"]),
     tests("Pipeline", ["Pipeline", "Models", "Sampling", "Tensors", "Platform"]),
     tests("Rounding", ["Rounding", "Kernels", "Formats", "Tensors", "Platform"]),
     tests(

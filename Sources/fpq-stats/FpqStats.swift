@@ -42,8 +42,11 @@ struct FpqStats: Tool {
   @Flag(help: "Keep OUTPUT.resume up to date while running, and continue from it after a kill.")
   var resume = false
 
-  @Option(help: "Prompts between two writes of OUTPUT.resume.")
-  var resumeInterval = 4
+  @Option(
+    help: """
+      Prompts between two writes of OUTPUT.resume (default: as often as costs a fiftieth of the time).
+      """)
+  var resumeInterval: Int?
 
   @Option(parsing: .upToNextOption, help: "Add up these statistics files instead of sampling.")
   var merge: [String] = []
@@ -59,7 +62,7 @@ struct FpqStats: Tool {
     } else if model != nil || promptFile != nil {
       throw ValidationError("--merge takes no --model and no --prompt-file")
     }
-    guard skip >= 0, (limit ?? 1) > 0, tokensPerSample > 0, resumeInterval > 0 else {
+    guard skip >= 0, (limit ?? 1) > 0, tokensPerSample > 0, (resumeInterval ?? 1) > 0 else {
       throw ValidationError(
         "--skip, --limit, --tokens-per-sample and --resume-interval must be positive")
     }
