@@ -24,10 +24,12 @@ func tool(_ name: String, _ stage: Target.Dependency...) -> Target {
 }
 
 /// The tests of one layer, in the folder of the same name.
-func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+func tests(
+  _ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []
+) -> Target {
   .testTarget(
     name: "\(name)Tests", dependencies: ["TestSupport"] + dependencies, path: "Tests/\(name)",
-    swiftSettings: strict)
+    exclude: exclude, swiftSettings: strict)
 }
 
 let argumentParser = Target.Dependency.product(
@@ -113,7 +115,7 @@ let package = Package(
       [
         "Formats", "Tensors", "Platform", "fpq-stats", "fpq-round", "fpq-pack", "dit-run",
         "fpq-show",
-      ]),
+      ], exclude: ["Help"]),
   ],
   cxxLanguageStandard: .cxx17
 )
