@@ -31,10 +31,12 @@ func stage(_ name: String, _ folder: String, _ dependencies: [Target.Dependency]
 }
 
 /// The tests of one layer, in the folder of the same name.
-func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+func tests(
+  _ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []
+) -> Target {
   .testTarget(
     name: "\(name)Tests", dependencies: ["TestSupport"] + dependencies, path: "Tests/\(name)",
-    swiftSettings: strict)
+    exclude: exclude, swiftSettings: strict)
 }
 
 let argumentParser = Target.Dependency.product(
@@ -155,7 +157,7 @@ let package = Package(
         "Streams", "Formats", "Tensors", "Platform", "fpq-stats", "fpq-round", "fpq-pack",
         "dit-run",
         "fpq-show",
-      ]),
+      ], exclude: ["Help"]),
   ],
   cxxLanguageStandard: .cxx17
 )

@@ -24,14 +24,17 @@ struct FpqRound: Tool {
     commandName: "fpq-round",
     abstract: "Choose 4-bit codes and scales for the weights, by what the layers' outputs lose.",
     discussion: """
-      Reads statistics from fpq-stats and the float weights of the same model, and writes one code a byte with a \
-      scale per group. Layers are independent: --layers makes a shard that fpq-pack merges. With --inputs quantized \
-      a layer makes up for what those before it lose, and with --objective block the layers of a transformer block \
-      are chosen together, on inputs that the model's own sampler makes again from the prompts of the statistics.
+      Reads statistics from fpq-stats and the float weights of the same model, and writes one code \
+      per byte with a scale per group. Layers are independent: --layers makes a shard that \
+      fpq-pack merges. With --inputs quantized a layer makes up for what those before it lose, and \
+      with --objective block the layers of a transformer block are chosen together, on inputs that \
+      the model's own sampler makes again from the prompts of the statistics.
 
         fpq-round -i stats.safetensors -o codes.safetensors --report layers.tsv
-        fpq-round -i stats.safetensors --recipe fp4dit-alpha --method adaround --objective block -o codes.safetensors
-        fpq-round -i stats.safetensors --format '*.attn1.*=int4' --method gptq -o codes.safetensors
+        fpq-round -i stats.safetensors --recipe fp4dit-alpha --method adaround \\
+          --objective block -o codes.safetensors
+        fpq-round -i stats.safetensors --format '*.attn1.*=int4' --method gptq \\
+          -o codes.safetensors
       """)
 
   @Option(name: [.short, .long], help: "Statistics from fpq-stats; - is stdin.")

@@ -11,12 +11,13 @@ struct FpqStats: Tool {
     commandName: "fpq-stats",
     abstract: "Collect activation statistics of a diffusion transformer while it samples.",
     discussion: """
-      Runs the float model's own sampler on calibration prompts and writes, for every input site, the sums that \
-      fpq-round needs (Gram matrix, sum, count, ranges). Sums add up: shards made with --skip and --limit \
-      merge to the very bytes of one run.
+      Runs the float model's own sampler on calibration prompts and writes, for every input site, \
+      the sums that fpq-round needs (Gram matrix, sum, count, ranges). Sums add up: shards made \
+      with --skip and --limit merge to the very bytes of one run.
 
         fpq-stats -m emoji-pixart -f captions.txt -o stats.safetensors
-        fpq-stats -m emoji-pixart -f captions.txt --skip 0 --limit 16 -o a.safetensors
+        fpq-stats -m emoji-pixart -f captions.txt --limit 16 -o a.safetensors
+        fpq-stats -m emoji-pixart -f captions.txt --skip 16 -o b.safetensors
         fpq-stats --merge a.safetensors b.safetensors -o stats.safetensors
       """)
 
@@ -24,7 +25,8 @@ struct FpqStats: Tool {
   var model: String?
 
   @Option(
-    name: [.customShort("f"), .long], help: "File with one calibration prompt a line; - is stdin.")
+    name: [.customShort("f"), .long], help: "File with one calibration prompt per line; - is stdin."
+  )
   var promptFile: String?
 
   @Option(name: [.short, .long], help: "Statistics file to write; - is stdout.")

@@ -21,7 +21,8 @@ private struct Case {
   }
 }
 
-/// The output at the case's tolerance, and each block's at the same fraction of its own largest value.
+/// The output at the case's tolerance, and each block's at the same fraction of its own largest
+/// value.
 @Test(arguments: ["t5-a", "t5-b", "mt5"])
 func encoderMatchesTransformers(_ name: String) throws {
   let test = try Case(name)
@@ -74,7 +75,8 @@ func positionBiasMatchesTransformers(_ name: String) throws {
   }
 }
 
-/// Magnitudes at which the bucket changes, as executed in transformers (MODELS.md, section 3).
+/// Magnitudes at which the bucket changes, by running `T5Attention._relative_position_bucket` of
+/// transformers.
 @Test func bucketsChangeWhereTransformersChangesThem() throws {
   let bias = try RelativePositionBias(
     "encoder.block.0.layer.0.SelfAttention.relative_attention_bias", buckets: 32, maxDistance: 128,
@@ -155,5 +157,5 @@ private func failure(changing key: String, to value: String) throws -> String {
       "config.json: expected at least 4"))
   #expect(
     try failure(changing: "d_model", to: "0")
-      == "config.json: d_model: expected a positive whole number, found number(\"0\")")
+      == "config.json: d_model: expected a positive whole number, found 0")
 }
