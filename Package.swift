@@ -53,7 +53,7 @@ let package = Package(
       "Rounding",
       [
         "Calibration", "Gradients", "Pipeline", "Models", "Kernels", "Inspection", "Formats",
-        "Tensors", "Platform", "CKernels",
+        "Tensors", "Platform",
       ]),
     layer("Calibration", ["Pipeline", "Models", "Sampling", "Kernels", "Tensors", "Platform"]),
     layer("Gradients", ["Models", "Kernels", "Formats", "Tensors", "Platform"]),
