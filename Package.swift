@@ -83,7 +83,7 @@ let package = Package(
         "Rounding", "Gradients", "Pipeline", "Models", "Sampling", "Layers", "Kernels", "Streams",
         "Formats", "Tensors", "Platform",
       ]),
-    layer("Rounding", ["Kernels", "Formats", "Tensors", "Platform", "CKernels"]),
+    layer("Rounding", ["Kernels", "Formats", "Tensors", "Platform"]),
     layer(
       "Calibration", ["Models", "Layers", "Kernels", "Streams", "Formats", "Tensors", "Platform"]),
     layer(

@@ -44,8 +44,7 @@ import Testing
     let center = random.floats(inputs, range: 2)
     let smooth = isBalanced ? random.floats(inputs).map { 0.1 + abs($0) } : nil
     let transform = InputTransform(center: center, smooth: smooth, hadamard: hadamard)
-    let turned = Matrix(rows: tokens, columns: inputs)
-    transform.apply(rows: tokens, columns: inputs, x.pointer, turned.pointer)
+    let turned = transform(x)
     let folded = transform.weight(weight)
     for t in 0..<tokens {
       for n in 0..<outputs {

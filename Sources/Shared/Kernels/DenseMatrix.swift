@@ -36,7 +36,7 @@ package struct DenseMatrix: Sendable {
   }
 
   /// As above, to bare memory.
-  package func copyRows(_ rows: Range<Int>, to target: UnsafeMutablePointer<Float>) {
+  func copyRows(_ rows: Range<Int>, to target: UnsafeMutablePointer<Float>) {
     let range = (rows.lowerBound * inputs)..<(rows.upperBound * inputs)
     let start = tensor.bytes.baseAddress! + range.lowerBound * tensor.dtype.bits / 8
     let aligned = Int(bitPattern: start) % 2 == 0

@@ -40,7 +40,7 @@ func checkProduct(rows: (Int, Int), depth: (Int, Int), columns: (Int, Int)) {
 ///
 /// A factor that is marked as transposed lies in memory the other way round: A as [depth][rows], B
 /// as [columns][depth].
-package func multiply(
+func multiply(
   transposeA: Bool = false, transposeB: Bool = false, rows: Int, columns: Int, depth: Int,
   _ a: UnsafePointer<Float>, _ aStride: Int, _ b: UnsafePointer<Float>, _ bStride: Int, add: Bool,
   _ c: UnsafeMutablePointer<Float>, _ cStride: Int

@@ -47,7 +47,7 @@ package struct InputTransform: Sendable, Equatable {
   }
 
   /// Writes the transform of `rows` rows of `columns` inputs at `x` to `y`.
-  package func apply(
+  func apply(
     rows: Int, columns: Int, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>
   ) {
     if factor.isEmpty {
@@ -56,13 +56,6 @@ package struct InputTransform: Sendable, Equatable {
       fpq_scale_shift(rows, columns, factor, shift, x, y)
     }
     if hadamard > 1 { fpq_hadamard(rows * columns, hadamard, y) }
-  }
-
-  /// Replaces gradients of a loss by x', `rows` rows of `columns` inputs, by those by x: (H g) /
-  /// smooth.
-  package func pullBack(rows: Int, columns: Int, _ gradient: UnsafeMutablePointer<Float>) {
-    if hadamard > 1 { fpq_hadamard(rows * columns, hadamard, gradient) }
-    if !factor.isEmpty { fpq_scale_shift(rows, columns, factor, nil, gradient, gradient) }
   }
 
   /// Replaces gradients of a loss by x' [rows][inputs] by those by x, (H g) / smooth, on all
