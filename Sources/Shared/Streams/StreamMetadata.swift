@@ -83,9 +83,9 @@ package struct StreamMetadata: Sendable {
       .map { (String($0.key.dropFirst(4)), $0.value) })
   }
 
-  /// The kind of stream `source` is; nil for any other file.
-  package static func kind(of source: any TensorSource) -> StreamKind? {
-    source.metadata["fpq.kind"].flatMap(StreamKind.init)
+  /// Whether `source` says that it is a stream of these tools, of a kind that is known or not.
+  package static func isStream(_ source: any TensorSource) -> Bool {
+    source.metadata["fpq.kind"] != nil
   }
 
   /// The model folder, when it can be found from here; `option` is how the user names it otherwise.

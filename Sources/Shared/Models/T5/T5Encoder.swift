@@ -32,11 +32,12 @@ package final class T5Encoder {
     let distance = try config.size("relative_attention_max_distance", default: 128)
     guard buckets >= 4, distance > buckets / 4 else {
       throw Failure(
-        config.path, "expected at least 4 relative_attention_num_buckets and a distance beyond them"
-      )
+        config.path,
+        "relative_attention_num_buckets: expected at least 4 and a distance beyond a quarter of "
+          + "them, found \(buckets) and \(distance)")
     }
     let (inner, overflow) = heads.multipliedReportingOverflow(by: try config.size("d_kv"))
-    guard !overflow else { throw Failure(config.path, "d_kv: expected a head size") }
+    guard !overflow else { throw Failure(config.path, "d_kv: expected a head size, found \(config.found("d_kv"))") }
 
     let names = ["shared.weight", "encoder.embed_tokens.weight"]
     let name = names.first { source.find($0) != nil } ?? names[0]
