@@ -154,7 +154,7 @@ private func failure(changing key: String, to value: String) throws -> String {
       == "config.json: d_kv: expected a head size, found 9223372036854775807")
   #expect(
     try failure(changing: "relative_attention_num_buckets", to: "2").hasPrefix(
-      "config.json: expected at least 4"))
+      "config.json: relative_attention_num_buckets: expected at least 4"))
   #expect(
     try failure(changing: "d_model", to: "0")
       == "config.json: d_model: expected a positive whole number, found 0")
