@@ -149,6 +149,7 @@ let package = Package(
         "Reconstruction", "Rounding", "StatsStage", "Gradients", "Pipeline", "Models", "Sampling",
         "Layers", "Kernels", "Streams", "Formats", "Tensors", "Platform",
       ]),
+    tests("Export", ["Export", "Streams", "Formats", "Tensors", "Platform"]),
     tests("Stages", ["RoundStage", "Inspection", "Streams"]),
     tests("Inspection", ["Inspection", "Tensors", "Platform", "fpq-show"]),
     tests(

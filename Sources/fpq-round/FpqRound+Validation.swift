@@ -41,8 +41,8 @@ extension FpqRound {
     try asValidation {
       let (stage, named) = (try stage(), try namedFormats())
       // The recipe's own format may be replaced everywhere: which layers keep it only their names show.
-      for format in named.isEmpty ? [stage.options.format] : named {
-        try stage.options.of([format], inputs: stage.options.groupSize).check()
+      for format in named.isEmpty ? [stage.options.layout.format] : named {
+        try stage.options.of([format]).check()
       }
       guard sharedBit == .nearest || named.contains(where: { $0.sharedBit != nil }) else {
         throw Failure("--shared-bit is for layers of --format fp5.33 or fp4.25")

@@ -219,11 +219,11 @@ struct FpqRound: Tool {
     stage.objective.order = sortChannels ? .descending : .natural
     stage.objective.biasCorrection = biasCorrection ?? stage.objective.biasCorrection
     stage.options.method = method ?? stage.options.method
-    stage.options.groupSize = groupSize ?? stage.options.groupSize
+    if let groupSize { stage.options.layout.grouping = .groups(of: groupSize) }
     stage.options.scaleSearch = scale ?? stage.options.scaleSearch
-    stage.options.scaleType = scaleType ?? stage.options.scaleType
-    stage.options.isSplit = asymmetric
-    stage.options.sharedBit = sharedBit
+    stage.options.layout.scales = scaleType ?? stage.options.layout.scales
+    stage.options.layout.isTwoSided = asymmetric
+    stage.options.sharedBitMode = sharedBit
     stage.options.rank = rank
     stage.options.rankMetric = rankMetric ?? stage.options.rankMetric
     stage.options.adaRound.iterations = iterations

@@ -147,9 +147,11 @@ extension RoundModel {
   ///
   /// - Throws: `Failure` for statistics or weights that are broken.
   package func advise(bits: Int) throws -> Advice {
-    guard Advice.weightBits.contains(bits) else {
-      return Advice(bits: bits, groupSize: options.groupSize)
+    guard let groupSize = options.layout.grouping.size else {
+      throw Failure(
+        "recipe \(recipe.rawValue): expected groups of weights, found one scale a weight")
     }
+    guard Advice.weightBits.contains(bits) else { return Advice(bits: bits, groupSize: groupSize) }
     var stage = self
     stage.options.method = .nearest
     stage.options.scaleSearch = .output
@@ -161,7 +163,7 @@ extension RoundModel {
     try tasks.forEach { task in
       var sqnr: [String: Double] = [:]
       for format in formats {
-        let own = stage.options.of([format], inputs: task.problem.weight.columns)
+        let own = stage.options.of([format])
         let error = try round(task.problem, options: own).report.errorAfter
         sqnr[format.name] = LayerReport.decibels(error)
       }
@@ -169,6 +171,6 @@ extension RoundModel {
       progress.advance()
     }
     progress.finish()
-    return Advice(bits: bits, groupSize: options.groupSize, layers: layers)
+    return Advice(bits: bits, groupSize: groupSize, layers: layers)
   }
 }

@@ -40,11 +40,11 @@ package enum Recipe: String, CaseIterable, Sendable {
 extension Recipe {
   /// How layers are rounded where the user says nothing else.
   func rounding() throws -> RoundingOptions {
-    var options = RoundingOptions(format: try NumberFormat(formatNames[0]))
+    var options = RoundingOptions(WeightLayout(try NumberFormat(formatNames[0])))
     switch self {
-    case .balanced: (options.groupSize, options.scaleType) = (64, .e4m3)
+    case .balanced: (options.layout.grouping, options.layout.scales) = (.groups(of: 64), .e4m3)
     case .fp4ditAlpha, .fp4ditSigma: (options.method, options.scaleSearch) = (.adaround, .absmax)
-    case .fpqGreedy: (options.method, options.isPerTensor) = (.adaround, true)
+    case .fpqGreedy: (options.method, options.layout.grouping) = (.adaround, .weight)
     }
     return options
   }

@@ -9,8 +9,9 @@ extension RoundModel {
     if recipe == .fpqGreedy {
       words += ["--activation-bits", "\(activationBits)"]
     } else {
+      words += options.layout.grouping.size.map { ["--group-size", "\($0)"] } ?? []
       words += [
-        "--group-size", "\(options.groupSize)", "--scale-type", options.scaleType.rawValue,
+        "--scale-type", options.layout.scales.rawValue,
         "--scale", options.scaleSearch.rawValue, "--hadamard", "\(input.hadamard)",
         input.centers ? "--center" : "--no-center",
       ]
@@ -19,8 +20,10 @@ extension RoundModel {
     words += ["--damping", "\(objective.damping)"]
     for (pattern, format) in overrides.formats { words += ["--format", "\(pattern)=\(format)"] }
     for pattern in overrides.skipped { words += ["--skip", pattern] }
-    if options.isSplit { words.append("--asymmetric") }
-    if options.sharedBit != .nearest { words += ["--shared-bit", options.sharedBit.rawValue] }
+    if options.layout.isTwoSided { words.append("--asymmetric") }
+    if options.sharedBitMode != .nearest {
+      words += ["--shared-bit", options.sharedBitMode.rawValue]
+    }
     if options.rank > 0 {
       words += ["--rank", "\(options.rank)", "--rank-metric", options.rankMetric.rawValue]
     }

@@ -101,7 +101,7 @@ package struct RoundModel {
     let formats = try chooseFormats(
       for: statistics.roles.all, recipe: recipe, overrides: overrides)
     for (_, formats) in formats.sorted(by: { $0.key < $1.key }) {
-      try options.of(formats, inputs: 1).check()
+      try options.of(formats).check()
     }
     let chosen = formats.keys.filter { layer in layerPattern.map { matches($0, layer) } ?? true }
     guard !chosen.isEmpty else {
