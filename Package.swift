@@ -48,8 +48,7 @@ let package = Package(
   targets: [
     // The tools.
     tool("fpq-stats", "StatsStage", "Calibration", "Pipeline"),
-    tool(
-      "fpq-round", "RoundStage", "Reconstruction", "Rounding", "Inspection", "Formats", "Streams"),
+    tool("fpq-round", "RoundStage", "Reconstruction", "Rounding", "Inspection", "Formats"),
     tool("fpq-pack", "PackStage"),
     tool("dit-run", "SampleStage", "Pipeline", "Sampling", "Layers", "Formats"),
     tool("fpq-show", "Inspection"),
