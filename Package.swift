@@ -144,7 +144,9 @@ let package = Package(
         "Reconstruction", "Rounding", "StatsStage", "Gradients", "Pipeline", "Models", "Sampling",
         "Layers", "Kernels", "Streams", "Formats", "Tensors", "Platform",
       ]),
-    tests("Stages", ["RoundStage", "Inspection", "Streams"]),
+    tests(
+      "Stages",
+      ["RoundStage", "Reconstruction", "Rounding", "Formats", "Inspection", "Streams"]),
     tests("Inspection", ["Inspection", "Tensors", "Platform", "fpq-show"]),
     tests(
       "Tools",

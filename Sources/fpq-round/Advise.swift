@@ -40,6 +40,7 @@ struct Advise: ParsableCommand {
     stage.statistics = files.input
     stage.model = files.model
     stage.layerPattern = files.layers
+    stage.isVerbose = running.verbose
     return stage
   }
 }

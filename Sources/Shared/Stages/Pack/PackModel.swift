@@ -20,10 +20,12 @@ package struct PackModel {
   /// Link the other parts of a folder instead of copying them.
   package var links = false
   package var verifies = false
+  package var isVerbose = false
 
   package init() {}
 
   package func run() throws {
+    let start = Date()
     if let format = try activations.flatMap(ActivationFormat.parse), format.granularity == .static {
       throw Failure(
         "activations \(format): expected token or token-group; static scales come with codes of fpq-greedy"
@@ -68,6 +70,10 @@ package struct PackModel {
       guard path != "-" else { throw Failure("<stdout>", "expected a file or folder to verify") }
       try packed.verify(SafetensorsFile(path))
       Console.say("\(path): verified \(codes.layers.entries.count) layers")
+    }
+    if isVerbose {
+      let seconds = String(format: "%.1f", Date().timeIntervalSince(start))
+      Console.say("\(seconds) s, peak memory \(Memory.peakMegabytes) MB")
     }
   }
 

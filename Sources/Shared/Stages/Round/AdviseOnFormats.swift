@@ -1,4 +1,5 @@
 import Formats
+import Foundation
 import Platform
 import Reconstruction
 import Rounding
@@ -14,6 +15,7 @@ package struct AdviseOnFormats {
   package var model: String?
   /// Only layers that match this pattern.
   package var layerPattern: String?
+  package var isVerbose = false
   private var settings: RoundingSettings
   private let groups: RoundingSettings.Groups
 
@@ -45,6 +47,7 @@ package struct AdviseOnFormats {
     guard Advice.weightBits.contains(bits) else {
       return Advice(bits: bits, groupSize: groups.groupSize)
     }
+    let start = Date()
     // Splits of more than 4 exponent bits are no format of ours.
     let formats = try ScalingLaw.ranked(bits: bits).filter { $0.exponentBits <= 4 }
       .map { try NumberFormat($0.name) }
@@ -69,6 +72,7 @@ package struct AdviseOnFormats {
       progress.advance()
     }
     progress.finish()
+    if isVerbose { RoundModel.say(layers: layers.count, since: start) }
     return Advice(bits: bits, groupSize: groups.groupSize, layers: layers)
   }
 }

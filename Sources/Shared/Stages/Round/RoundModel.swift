@@ -55,9 +55,14 @@ package struct RoundModel {
     if let trace { try trace.trace.write(to: trace.file) }
     if isVerbose {
       Console.say(LayerReport.summary(report))
-      let seconds = String(format: "%.1f", Date().timeIntervalSince(start))
-      Console.say("\(report.count) layers, \(seconds) s, peak memory \(Memory.peakMegabytes) MB")
+      RoundModel.say(layers: report.count, since: start)
     }
+  }
+
+  /// Prints what the work on so many layers took.
+  static func say(layers: Int, since start: Date) {
+    let seconds = String(format: "%.1f", Date().timeIntervalSince(start))
+    Console.say("\(layers) layers, \(seconds) s, peak memory \(Memory.peakMegabytes) MB")
   }
 
   /// Rounds each layer by itself, site by site.
