@@ -50,8 +50,7 @@ let package = Package(
   targets: [
     // The tools.
     tool("fpq-stats", "StatsStage", "Calibration", "Pipeline"),
-    tool(
-      "fpq-round", "RoundStage", "Reconstruction", "Rounding", "Inspection", "Formats", "Streams"),
+    tool("fpq-round", "RoundStage", "Reconstruction", "Rounding", "Inspection", "Formats"),
     tool("fpq-pack", "PackStage"),
     tool("dit-run", "SampleStage", "Pipeline", "Sampling", "Layers", "Formats"),
     tool("fpq-show", "Inspection"),
@@ -150,7 +149,9 @@ let package = Package(
         "Layers", "Kernels", "Streams", "Formats", "Tensors", "Platform",
       ]),
     tests("Export", ["Export", "Streams", "Formats", "Tensors", "Platform"]),
-    tests("Stages", ["RoundStage", "Inspection", "Streams"]),
+    tests(
+      "Stages",
+      ["RoundStage", "Reconstruction", "Rounding", "Formats", "Inspection", "Streams"]),
     tests("Inspection", ["Inspection", "Tensors", "Platform", "fpq-show"]),
     tests(
       "Tools",

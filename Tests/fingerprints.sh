@@ -96,7 +96,7 @@ chain "layers, quantized" example --inputs quantized --samples 40
 chain "layers, trace" alpha --method adaround --iterations 30 --format "$blocks=e2m1" --trace "$out/trace"
 show "trace layers" "$out/trace"
 for bits in 4 8; do
-  fpq-round -i "$out/alpha.stats" --advise $bits --tsv > "$out/advice"
+  fpq-round advise -i "$out/alpha.stats" --bits $bits --tsv > "$out/advice"
   show "advice $bits" "$out/advice"
 done
 

@@ -64,6 +64,7 @@ struct FpqPack: Tool {
     stage.attention = attention
     stage.links = link
     stage.verifies = verify
+    stage.isVerbose = running.verbose
     try stage.run()
   }
 }

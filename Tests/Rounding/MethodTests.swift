@@ -176,3 +176,22 @@ func sharedBitsAreSearchedAndRoundedToNearestOnly(format: String) throws {
     ) { try rounded(method, .output) }
   }
 }
+
+/// What a method hands over as the losses of its rows are those of its levels, by their definition.
+@Test(arguments: [RoundingMethod.adaround, .descent])
+func methodsHandOverTheirRowsLosses(method: RoundingMethod) throws {
+  let layer = SyntheticLayer(outputs: 24, inputs: 160, tokens: 1600)
+  let problem = try layer.problem()
+  var options = try options(method)
+  options.adaRound.iterations = 50
+  let choice = try problem.choose(options)
+  let losses = try #require(choice.rowLosses)
+  let (values, hessian) = (choice.levels.values(), problem.objective.hessian)
+  let h = (0..<160).map { i in (0..<160).map { Double(hessian.row(i)[$0]) } }
+  #expect(losses.count == 24)
+  for (row, loss) in losses.enumerated() {
+    let e = (0..<160).map { Double(values.row(row)[$0]) - Double(layer.weight.row(row)[$0]) }
+    // Products in f32.
+    #expect(abs(loss / quadratic([e], h) - 1) < 1e-4)
+  }
+}

@@ -113,6 +113,8 @@ struct FormatTests {
     ("--method nearest --rank 8 --rank-metric weight --smooth 0.5", "5.016"),
     // A scale a row, all alike, and an F32 a site.
     ("--recipe fpq-greedy --method nearest", "4.051"),
+    // Whole blocks: what is learned is stored as ever.
+    ("--objective block --samples 12 --batch-size 4 --iterations 20 --tune-codes", "4.203"),
   ])
   func `a packed model draws what its codes mean`(_ options: String, bits: String) throws {
     let (codes, packed) = (here.file("codes.safetensors"), here.file("packed.safetensors"))
@@ -190,10 +192,6 @@ struct FormatTests {
       "format e1m2: expected e2m1 with --scale-type e4m3"
     ),
     ("--format *=e9m9", "format e9m9: expected a name like e2m1"),
-    ("--advise 9", "--advise must be 3 to 8"),
-    ("--advise 4 --format *=e2m1", "leave out --format"),
-    ("--advise 4 --output x", "leave out --format, --output"),
-    ("--tsv", "--tsv is for --advise"),
   ])
   func `what does not go together is wrong usage`(_ options: String, message: String) throws {
     let result = try Shell.run(
@@ -273,48 +271,5 @@ struct FormatTests {
         "expected U16 [256, 86], found U16 [256, 85]"),
       "\(run.error)")
     #expect(try here.contents == ["bad.safetensors", "codes.safetensors", "packed.safetensors"])
-  }
-
-  @Test func `advice from the law alone, and beside the statistics`() throws {
-    let law = try Shell.run("fpq-round", ["--advise", "8", "--tsv"])
-    #expect(law.status == 0 && law.error.isEmpty)
-    #expect(law.text.contains("\ne4m3\t4929.3") && !law.text.contains("sqnr"))
-    let both = try Shell.run(
-      "fpq-round",
-      ["-i", fixture.stats, "--advise", "4", "--layers", "transformer_blocks.0.*", "--tsv"])
-    #expect(both.status == 0, "\(both.error)")
-    let blocks = both.text.split(separator: "\n\n").map {
-      $0.split(separator: "\n").filter { !$0.hasPrefix("#") }.map {
-        $0.split(separator: "\t", omittingEmptySubsequences: false).map(String.init)
-      }
-    }
-    #expect(blocks.count == 3)
-    #expect(blocks[0].map { $0[0] } == ["format", "e2m1", "e1m2", "e3m0"])
-    // One step a binade is the worst that 4 bits can do, and every layer is judged.
-    let sqnr = blocks[0].dropFirst().compactMap { Double($0[4]) }
-    #expect(sqnr.count == 3 && sqnr[2] < sqnr[0] - 2 && sqnr.allSatisfy { (10...50).contains($0) })
-    #expect(blocks[0].dropFirst().compactMap { Int($0[5]) }.reduce(0, +) == 10)
-    #expect(blocks[1].map { $0[0] } == ["group_size", "16", "32", "64", "128", "256"])
-    #expect(blocks[2].dropFirst().map { $0[0] }.contains("*.ff.net.2") && blocks[2].count == 11)
-    // The same machinery as of a run with that format: the report's figure.
-    let report = here.file("layers.tsv")
-    let round = try Shell.run(
-      "fpq-round",
-      [
-        "-i", fixture.stats, "--layers", "transformer_blocks.0.ff.net.2",
-        "--method", "nearest",
-        "--format",
-        "transformer_blocks.*=e1m2", "--report", report, "-o", here.file("codes"),
-      ])
-    #expect(round.status == 0, "\(round.error)")
-    let line = try String(contentsOfFile: report, encoding: .utf8).split(separator: "\n")[1]
-    let reported = Double(line.split(separator: "\t", omittingEmptySubsequences: false)[7])
-    let column = try #require(blocks[2][0].firstIndex(of: "e1m2_db"))
-    let advised = blocks[2].first { $0[0] == "*.ff.net.2" }.flatMap { Double($0[column]) }
-    // The report has two decimals.
-    #expect(abs((reported ?? 0) - (advised ?? 1)) < 0.0051)
-    let piped = try Shell.script(
-      "fpq-round --advise 4 --layers 'transformer_blocks.0.*' --tsv < '\(fixture.stats)'")
-    #expect(piped.text == both.text)
   }
 }

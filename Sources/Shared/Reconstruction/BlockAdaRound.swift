@@ -4,8 +4,8 @@ import Platform
 import Rounding
 import Tensors
 
-/// AdaRound of all quantized linears of a block at once, FP4DiT's unit (FP4DIT.md sections 2 and 3): minimises the block's loss plus
-/// the regulariser by Adam on the variables of all weights, then hardens.
+/// AdaRound of all quantized linears of a block at once, FP4DiT's unit: minimises the block's loss
+/// plus the regulariser by Adam on the variables of all weights, then hardens.
 struct BlockAdaRound {
   let unit: BlockUnit
   let options: AdaRoundOptions
@@ -25,11 +25,15 @@ struct BlockAdaRound {
   /// - Parameters:
   ///   - nearest: of each linear the levels nearest to its weights, for the scales that are kept.
   ///   - didIterate: called after each iteration.
-  /// - Returns: the levels of each linear; the nearest ones unless the others cost less on the samples that were held back.
-  func run(from nearest: [Levels], didIterate: () -> Void) -> [Levels] {
+  /// - Returns: the levels of each linear; the nearest ones unless the others cost less on the
+  ///   samples that were held back.
+  /// - Throws: `Failure` for a block whose loss is not finite.
+  func run(from nearest: [Levels], didIterate: () -> Void) throws -> [Levels] {
     let (training, heldBack) = (unit.split.training, unit.split.heldBack)
-    // Nearest rounding costs 1 a weight, whatever the numbers of tokens and samples: the regulariser's unit, as for a layer.
-    let cost = unit.loss(of: nearest, over: training)
+    // Nearest rounding costs 1 a weight, whatever the numbers of tokens and samples: the
+    // regulariser's unit, as for a layer.
+    let cost = try unit.finiteLoss(of: nearest, over: training)
+    // What is exact has nothing to learn.
     guard cost > 0 else { return nearest }
     let factor = Double(unit.weights) / cost
     let chunks = chunks(nearest.map(\.scales))

@@ -7,8 +7,9 @@ import Tensors
 
 /// A quantized linear of a block on the tape, in the channels of its prepared input.
 ///
-/// y = V x' + bias. With bias correction the bias follows the weight, b + W c + (W' - V) mu with the mean mu of x' in the statistics, so
-/// that what is chosen for V is only judged by what the correction leaves.
+/// y = V x' + bias. With bias correction the bias follows the weight, b + W c + (W' - V) mu with
+/// the mean mu of x' in the statistics, so that what is chosen for V is only judged by what the
+/// correction leaves.
 package final class BlockLinear {
   package let task: RoundingTask
   /// V [outputs][inputs], to be written to by whoever learns it.
@@ -73,7 +74,8 @@ package final class BlockLinear {
     }
   }
 
-  /// The gradients of the loss that were gathered, by V [outputs][inputs] with all that follows from it, and by the shift [1][outputs].
+  /// The gradients of the loss that were gathered, by V [outputs][inputs] with all that follows
+  /// from it, and by the shift [1][outputs].
   package func takeGradients() -> (weight: Matrix, shift: Matrix) {
     guard let dv = variable.gradient?.take(), let db = bias.gradient?.take() else {
       preconditionFailure("\(task.layer) has no gradient")

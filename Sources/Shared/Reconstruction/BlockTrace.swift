@@ -1,7 +1,8 @@
 import Formats
 import Rounding
 
-/// Makes the points of a block's trace: losses over a few of the training samples, in units of nearest rounding's for the same scales.
+/// Makes the points of a block's trace: losses over a few of the training samples, in units of
+/// nearest rounding's for the same scales.
 struct BlockTrace {
   private let unit: BlockUnit
   private let samples: [Int]

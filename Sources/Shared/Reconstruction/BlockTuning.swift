@@ -4,10 +4,11 @@ import Platform
 import Rounding
 import Tensors
 
-/// Tunes the scales and biases of a block's rounded linears, and their codes if wanted, by Adam on the block's loss (ours).
+/// Tunes the scales and biases of a block's rounded linears, and their codes if wanted, by Adam on
+/// the block's loss (ours).
 ///
-/// Rates fall to 0 in a line. Scales end in the type they are stored in. The result is taken only if it costs less than the start on
-/// samples that were held back.
+/// Rates fall to 0 in a line. Scales end in the type they are stored in. The result is taken only
+/// if it costs less than the start on samples that were held back.
 struct BlockTuning {
   let unit: BlockUnit
   let options: TuningOptions
@@ -30,15 +31,27 @@ struct BlockTuning {
     let adam: Adam
   }
 
+  /// What is chosen for one linear.
+  struct Result {
+    let choice: LevelChoice
+    /// What is added to the bias [outputs].
+    let shift: [Float]
+  }
+
   /// - Parameters:
-  ///   - start: the levels of each linear.
+  ///   - choices: each linear's, by descent of each by itself.
   ///   - didIterate: called after each iteration.
-  /// - Returns: the levels of each linear and what is added to its bias [outputs]; those of the start if they judged better.
-  func run(from start: [Levels], didIterate: () -> Void) -> [(levels: Levels, shift: [Float])] {
+  /// - Returns: what is chosen for each linear; the start if it judged better.
+  /// - Throws: `Failure` for a block whose loss is not finite.
+  func run(from choices: [LevelChoice], didIterate: () -> Void) throws -> [Result] {
     let (training, heldBack) = (unit.split.training, unit.split.heldBack)
-    let cost = unit.loss(of: start, over: training)
+    let start = choices.map(\.levels)
+    let cost = try unit.finiteLoss(of: start, over: training)
     let before = unit.loss(over: heldBack)
-    let kept = start.map { ($0, [Float](repeating: 0, count: $0.matrix.rows)) }
+    let kept = choices.map {
+      Result(choice: $0, shift: [Float](repeating: 0, count: $0.levels.matrix.rows))
+    }
+    // What is exact has nothing to learn.
     guard cost > 0 else { return kept }
     // So that no gradient is as small as what Adam adds to its denominator.
     let factor = Double(unit.weights) / cost
@@ -49,9 +62,8 @@ struct BlockTuning {
           linear: index, tuned: TunedRows(levels, rows: rows, tunesCodes: options.tunesCodes))
       }
     }
-    let biases = zip(unit.linears, start).map { linear, levels -> Bias in
-      let problem = linear.task.problem
-      let losses = problem.objective.losses(of: levels.residual(from: problem.weight))
+    let biases = zip(unit.linears, choices).map { linear, choice -> Bias in
+      let losses = linear.task.problem.rowLosses(of: choice)
       return Bias(
         unit: losses.map { Float(max(0, $0).squareRoot()) },
         variable: Matrix(rows: 1, columns: losses.count, zeroed: true),
@@ -78,7 +90,9 @@ struct BlockTuning {
     record(options.iterations)
     let tuned = hardened(chunks, start)
     if unit.loss(of: tuned, over: heldBack) < before {
-      return zip(tuned, unit.linears).map { ($0, $1.shift.values) }
+      return zip(tuned, unit.linears).map {
+        Result(choice: LevelChoice($0), shift: $1.shift.values)
+      }
     }
     for linear in unit.linears {
       linear.shift.pointer.update(repeating: 0, count: linear.shift.count)
@@ -119,10 +133,7 @@ struct BlockTuning {
     start.enumerated().map { index, levels in
       let matrix = Matrix(rows: levels.matrix.rows, columns: levels.matrix.columns)
       var (scales, groups) = (levels.scales, levels.scales.all)
-      groups.withUnsafeMutableBufferPointer { groups in
-        guard let base = groups.baseAddress else { return }
-        for chunk in chunks where chunk.linear == index { chunk.tuned.harden(into: base, matrix) }
-      }
+      for chunk in chunks where chunk.linear == index { chunk.tuned.harden(into: &groups, matrix) }
       scales.all = groups
       return Levels(scales: scales, matrix: matrix)
     }

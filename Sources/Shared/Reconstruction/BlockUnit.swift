@@ -6,8 +6,9 @@ import Platform
 import Rounding
 import Tensors
 
-/// A transformer block whose quantized linears are being chosen together: the loss is the mean squared difference of its output from
-/// the float block's, over elements, tokens and samples alike.
+/// A transformer block whose quantized linears are being chosen together: the loss is the mean
+/// squared difference of its output from the float block's, over elements, tokens and samples
+/// alike.
 package final class BlockUnit {
   package let name: String
   /// The quantized linears.
@@ -27,11 +28,13 @@ package final class BlockUnit {
   /// - Parameters:
   ///   - block: the float block.
   ///   - tasks: its layers that are quantized.
-  ///   - activations: what the inputs of these are rounded to while they are learned; nil: not at all.
+  ///   - activations: what the inputs of these are rounded to while they are learned; nil: not at
+  ///     all.
   ///   - inputs: the samples as they stand before the block; not passed through it.
   ///   - targets: what the float model's block gives, of each sample [tokens][D].
   ///   - split: which samples are learned from.
-  /// - Throws: `Failure` for a packed layer, or a format that inputs are not rounded to.
+  /// - Throws: `Failure` for a packed layer, a layer that the block does not have, or a format that
+  ///   inputs are not rounded to.
   package init(
     _ block: any TransformerBlock, tasks: [RoundingTask], activations: ActivationFormat?,
     inputs: SampleStream, targets: [Matrix], split: SampleSplit
@@ -47,6 +50,10 @@ package final class BlockUnit {
         wantsGradient: learned.contains, preparation: { preparations[$0] }))
     linears = self.block.parameters.linears.compactMap { layer in
       byLayer[layer.name].map { BlockLinear(layer, task: $0) }
+    }
+    let found = Set(linears.map(\.task.layer))
+    if let missing = byLayer.keys.sorted().first(where: { !found.contains($0) }) {
+      throw Failure(block.name, "expected a layer \(missing), found none")
     }
     (self.inputs, self.targets, self.split) = (inputs, targets, split)
   }
@@ -72,6 +79,7 @@ package final class BlockUnit {
 
   /// The loss over some samples, with the weights as they are.
   package func loss(over indices: [Int]) -> Double {
+    precondition(!indices.isEmpty, "\(name) has no samples")
     var (sum, count) = (0.0, 0)
     for first in stride(from: 0, to: indices.count, by: BlockUnit.batch) {
       let part = Array(indices[first..<min(indices.count, first + BlockUnit.batch)])
@@ -79,13 +87,23 @@ package final class BlockUnit {
       sum += subtractTargets(from: y, of: part)
       count += y.count
     }
-    return count > 0 ? sum / Double(count) : 0
+    return sum / Double(count)
   }
 
   /// The loss of `levels` over some samples.
   func loss(of levels: [Levels], over indices: [Int]) -> Double {
     set(levels)
     return loss(over: indices)
+  }
+
+  /// The loss of `levels` over some samples.
+  ///
+  /// - Throws: `Failure` naming the block for one that is not finite: no choice could be told from
+  ///   another.
+  func finiteLoss(of levels: [Levels], over indices: [Int]) throws -> Double {
+    let loss = loss(of: levels, over: indices)
+    guard loss.isFinite else { throw Failure(name, "expected a finite loss, found \(loss)") }
+    return loss
   }
 
   /// Adds the gradients of `factor` times the loss over some samples to the linears' own.
@@ -104,7 +122,8 @@ package final class BlockUnit {
     return sum / Double(error.count)
   }
 
-  /// Replaces y [indices.count * tokens][D] by its difference from the targets and returns the sum of its squares.
+  /// Replaces y [indices.count * tokens][D] by its difference from the targets and returns the sum
+  /// of its squares.
   private func subtractTargets(from y: Matrix, of indices: [Int]) -> Double {
     var sums = [Double](repeating: 0, count: indices.count)
     sums.withUnsafeMutableBufferPointer { buffer in
@@ -123,7 +142,8 @@ package final class BlockUnit {
     return sums.reduce(0, +)
   }
 
-  /// Passes `stream` through the block as its weights now are, without rounding the inputs of its layers.
+  /// Passes `stream` through the block as its weights now are, without rounding the inputs of its
+  /// layers.
   ///
   /// - Throws: `Failure` for a packed layer.
   func advance(_ stream: SampleStream) throws {

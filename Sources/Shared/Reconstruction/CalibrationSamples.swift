@@ -5,10 +5,12 @@ import Sampling
 import Streams
 import Tensors
 
-/// Inputs of the float transformer on its own trajectories: a fixed pseudo-random subset of (prompt, step, half of guidance).
+/// Inputs of the float transformer on its own trajectories: a fixed pseudo-random subset of
+/// (prompt, step, half of guidance).
 ///
-/// A statistics file holds prompts, seeds and settings, from which its run can be made again. What is kept here is what the network reads,
-/// small beside the hidden states that blocks read: those are computed from it, for the float network or for one with a rounded prefix.
+/// A statistics file holds prompts, seeds and settings, from which its run can be made again. What
+/// is kept here is what the network reads, small beside the hidden states that blocks read: those
+/// are computed from it, for the float network or for one with a rounded prefix.
 package struct CalibrationSamples: Sendable {
   package struct Sample: Sendable {
     /// The prompt's number in the prompt file.

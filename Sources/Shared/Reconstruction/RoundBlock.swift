@@ -16,7 +16,8 @@ package struct RoundedBlock: Sendable {
   package let layers: [RoundedLayer]
   /// Rounded to nearest with absmax scales.
   package let nearest: Loss
-  /// Where the method started: nearest on its own scales (adaround), descent of each layer by itself (descent).
+  /// Where the method started: nearest on its own scales (adaround), descent of each layer by
+  /// itself (descent).
   package let before: Loss
   package let after: Loss
 
@@ -33,7 +34,8 @@ package struct RoundedBlock: Sendable {
   }
 }
 
-/// Chooses the levels of all linears of a block together, by the method of their options: adaround or descent.
+/// Chooses the levels of all linears of a block together, by the method of their options: adaround
+/// or descent.
 ///
 /// The same unit and options give the same bytes for any number of threads.
 ///
@@ -50,6 +52,7 @@ package func round(
 ) throws -> RoundedBlock {
   let start = Date()
   let tasks = unit.linears.map(\.task)
+  guard let first = tasks.first else { preconditionFailure("\(unit.name) has no layer to round") }
   func loss(_ levels: [Levels]) -> RoundedBlock.Loss {
     unit.set(levels)
     return unit.loss()
@@ -64,25 +67,24 @@ package func round(
   }
   let baseline = loss(try nearest { _ in .absmax })
   let before: RoundedBlock.Loss
-  let chosen: [(levels: Levels, shift: [Float]?)]
-  if tasks.first?.options.method == .adaround {
-    let first = try nearest(\.scaleSearch)
-    before = loss(first)
-    chosen = BlockAdaRound(
-      unit: unit, options: tasks[0].options.adaRound, batchSize: options.batchSize,
+  let chosen: [(choice: LevelChoice, shift: [Float]?)]
+  if first.options.method == .adaround {
+    let start = try nearest(\.scaleSearch)
+    before = loss(start)
+    chosen = try BlockAdaRound(
+      unit: unit, options: first.options.adaRound, batchSize: options.batchSize,
       listener: listener
-    ).run(from: first, didIterate: didIterate).map { ($0, nil) }
+    ).run(from: start, didIterate: didIterate).map { (LevelChoice($0), nil) }
   } else {
-    let first = try tasks.map { try $0.problem.choose($0.options).levels }
-    before = loss(first)
-    chosen = BlockTuning(
+    let start = try tasks.map { try $0.problem.choose($0.options) }
+    before = loss(start.map(\.levels))
+    chosen = try BlockTuning(
       unit: unit, options: options.tuning, batchSize: options.batchSize, listener: listener
-    ).run(from: first, didIterate: didIterate).map { ($0, $1) }
+    ).run(from: start, didIterate: didIterate).map { ($0.choice, $0.shift) }
   }
   let layers = try zip(tasks, chosen).map { task, result in
     try task.problem.rounded(
-      to: LevelChoice(result.levels), shift: result.shift, options: task.options,
-      start: start)
+      to: result.choice, shift: result.shift, options: task.options, start: start)
   }
   return RoundedBlock(
     layers: layers, nearest: baseline, before: before, after: unit.loss(of: layers))

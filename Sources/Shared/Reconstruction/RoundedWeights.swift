@@ -3,7 +3,8 @@ import Kernels
 import Rounding
 import Tensors
 
-/// A float model's tensors with those of rounded layers in their place, for running it with a rounded prefix.
+/// A float model's tensors with those of rounded layers in their place, for running it with a
+/// rounded prefix.
 ///
 /// A layer whose input is prepared becomes one that reads the input itself.
 package struct RoundedWeights: TensorSource {
@@ -41,7 +42,8 @@ extension RoundedLayer {
   /// - Parameters:
   ///   - transform: how x becomes x'.
   ///   - bias: the float layer's, [outputs].
-  /// - Returns: V H diag(1/s), [outputs][inputs], and the bias with what is left of the centre, [outputs].
+  /// - Returns: V H diag(1/s), [outputs][inputs], and the bias with what is left of the centre,
+  ///   [outputs].
   func unprepared(
     _ transform: InputTransform, bias: [Float]
   ) -> (weight: Matrix, bias: [Float]) {

@@ -106,19 +106,22 @@ package struct RoundingTasks {
   /// - Parameters:
   ///   - site: whose layers.
   ///   - chosen: those of them that are wanted.
-  ///   - correction: what the rounded layers before make of the site's input, if the weights are to make up for it.
+  ///   - correction: what the rounded layers before make of the site's input, if the weights are to
+  ///     make up for it.
   /// - Returns: one task a layer.
   /// - Throws: `Failure` naming the tensor or site that does not fit.
   package func tasks(
     of site: String, chosen: Set<String>, correction: PrefixCorrection? = nil
   ) throws -> [RoundingTask] {
     // All layers of a site decide how its input is prepared, also those of other shards.
-    let layers = statistics.roles.readers(of: site).filter { formats[$0.name] != nil }
-    guard let first = layers.first, layers.contains(where: { chosen.contains($0.name) }) else {
-      return []
+    let readers = statistics.roles.readers(of: site).compactMap { role in
+      formats[role.name].map { (role: role, formats: $0) }
     }
+    guard let first = readers.first?.role,
+      readers.contains(where: { chosen.contains($0.role.name) })
+    else { return [] }
     let moments = SiteMoments(try statistics.statistics(of: site))
-    let matrices = try layers.map { try weight($0.name) }
+    let matrices = try readers.map { try weight($0.role.name) }
     let prepared = try SiteInput(
       moments, weights: matrices, options: input,
       readsGELU: first.kind == .feedForwardOutput && first.readsGELU)
@@ -130,9 +133,9 @@ package struct RoundingTasks {
       }, activation: try activationBits.map { try staticActivation(of: moments, bits: $0) })
     let corrects = objective.biasCorrection
     let change = correction?.change(damping: objective.damping, isCentred: corrects)
-    return zip(layers, matrices).filter { chosen.contains($0.0.name) }.map { role, float in
-      let layer = role.name
-      let own = options.of(formats[layer] ?? [options.layout.format])
+    return zip(readers, matrices).filter { chosen.contains($0.0.role.name) }.map { reader, float in
+      let layer = reader.role.name
+      let own = options.of(reader.formats)
       var (weight, constant) = (float, prepared.constant(float))
       if let change, let correction {
         weight = sum(float, product(float, change))
@@ -149,7 +152,7 @@ package struct RoundingTasks {
       let problem = LayerProblem(
         place: "\(weights.path): \(layer).weight", weight: prepared.transform.weight(weight),
         constant: constant, objective: shared)
-      return RoundingTask(role: role, problem: problem, options: own, site: site)
+      return RoundingTask(role: reader.role, problem: problem, options: own, site: site)
     }
   }
 

@@ -2,7 +2,8 @@ import Platform
 import Rounding
 import Streams
 
-/// What is rounded jointly with `--objective block`: the quantized layers of a transformer block, or one layer outside the blocks.
+/// What is rounded jointly with `--objective block`: the quantized layers of a transformer block,
+/// or one layer outside the blocks.
 package enum RoundingUnit: Equatable {
   case layer(LayerRole)
   case block(String, layers: [LayerRole])
@@ -21,8 +22,9 @@ package enum RoundingUnit: Equatable {
     }
   }
 
-  /// The units of `layers`, which come in the order in which the network computes them: text, patches and conditioning before the
-  /// blocks (FP4DiT takes conditioning last), the output after them.
+  /// The units of `layers`, which come in the order in which the network computes them: text,
+  /// patches and conditioning before the blocks (FP4DiT takes conditioning last), the output after
+  /// them.
   static func units(of layers: [LayerRole]) -> [RoundingUnit] {
     var units: [RoundingUnit] = []
     for role in layers {

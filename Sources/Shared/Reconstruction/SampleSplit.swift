@@ -1,4 +1,5 @@
-/// Which samples a block learns from, and which only judge: about an eighth is held back, in whole prompts where there are several.
+/// Which samples a block learns from, and which only judge: about an eighth is held back, in whole
+/// prompts where there are several.
 package struct SampleSplit: Sendable {
   package let training: [Int]
   package let heldBack: [Int]

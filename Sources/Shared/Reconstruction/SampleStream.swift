@@ -3,9 +3,11 @@ import Layers
 import Models
 import Tensors
 
-/// The calibration samples on their way through the blocks of one network: the float one, or one with a rounded prefix.
+/// The calibration samples on their way through the blocks of one network: the float one, or one
+/// with a rounded prefix.
 ///
-/// Held for one block at a time: tokens * D floats a sample for what the block reads, and as much for what it should give.
+/// Held for one block at a time: tokens * D floats a sample for what the block reads, and as much
+/// for what it should give.
 package final class SampleStream {
   /// Of each sample [tokens][D], what the next block reads.
   package internal(set) var hidden: [Matrix]
@@ -16,7 +18,8 @@ package final class SampleStream {
   /// Which of `texts` each sample reads.
   private let textOfSample: [Int]
 
-  /// Samples that run through a block together when nothing is learned; the results' last bits may depend on it.
+  /// Samples that run through a block together when nothing is learned; the results' last bits may
+  /// depend on it.
   static let batch = 16
 
   /// What `model` gives to its first block.
@@ -52,6 +55,7 @@ package final class SampleStream {
   ///   - tape: records it.
   /// - Returns: [indices.count * tokens][D].
   func output(of block: TapedBlock, for indices: [Int], on tape: Tape) -> Variable {
+    precondition(!indices.isEmpty, "\(block.block.name) has no samples to run")
     let x = Matrix(stacking: indices.map { hidden[$0] })
     let vectors = Matrix(rows: indices.count, columns: conditioning.columns)
     for (place, index) in indices.enumerated() {
@@ -62,8 +66,8 @@ package final class SampleStream {
       Variable(x), conditioning: Variable(vectors), text: Variable(text), textBias: bias, on: tape)
   }
 
-  /// The prompts of some samples, padded to one length: [samples * text tokens][D], and what is added to the logits,
-  /// [samples][text tokens].
+  /// The prompts of some samples, padded to one length: [samples * text tokens][D], and what is
+  /// added to the logits, [samples][text tokens].
   private func text(_ indices: [Int]) -> (states: Matrix, bias: Matrix) {
     let own = indices.map { texts[textOfSample[$0]] }
     let length = own.map(\.rows).max() ?? 0
@@ -83,7 +87,8 @@ package final class SampleStream {
   ///   - layer: its name.
   ///   - block: the one that the stream stands before.
   ///   - first: the first sample of those that run together.
-  /// - Returns: [samples * tokens][inputs], in the order of the samples; nil where the layer did not run.
+  /// - Returns: [samples * tokens][inputs], in the order of the samples; nil where the layer did
+  ///   not run.
   func input(of layer: String, in block: TapedBlock, first: Int) -> Matrix? {
     let indices = Array(first..<min(hidden.count, first + SampleStream.batch))
     var input: Matrix?

@@ -5,7 +5,8 @@ import Rounding
 import Streams
 import Tensors
 
-/// The samples in the float network, and in the one with rounded units if blocks are fed with what that gives.
+/// The samples in the float network, and in the one with rounded units if blocks are fed with what
+/// that gives.
 package final class SampleStreams {
   private let float: SampleStream
   private let rounded: SampleStream?
@@ -28,7 +29,8 @@ package final class SampleStreams {
 
   /// What `block`, the next one, is to be learned from.
   ///
-  /// - Returns: the samples before it, and what the float block makes of the float model's, of each sample [tokens][D].
+  /// - Returns: the samples before it, and what the float block makes of the float model's, of each
+  ///   sample [tokens][D].
   package func sides(of block: any TransformerBlock) throws -> (
     inputs: SampleStream, targets: [Matrix]
   ) {
@@ -43,8 +45,8 @@ package final class SampleStreams {
   /// - Parameters:
   ///   - role: of the layer.
   ///   - pair: the block in the float network, and as far as it is rounded.
-  /// - Returns: what the rounded layers before it do to its input; nil when there is no rounded network, and for layers that read the
-  ///   prompt.
+  /// - Returns: what the rounded layers before it do to its input; nil when there is no rounded
+  ///   network, and for layers that read the prompt.
   /// - Throws: `Failure` for a layer that did not run.
   func correction(of role: LayerRole, in pair: BlockPair) throws -> PrefixCorrection? {
     guard let rounded, role.rows == .tokens else { return nil }

@@ -9,10 +9,11 @@ import Rounding
 import Streams
 import Tensors
 
-/// Rounds a model in the order in which the network computes it, on calibration samples that pass through what is rounded already.
+/// Rounds a model in the order in which the network computes it, on calibration samples that pass
+/// through what is rounded already.
 ///
-/// Blocks are rounded as wholes, by what their outputs lose, or layer by layer with weights that make up for the layers before; layers
-/// outside the blocks by their statistics.
+/// Blocks are rounded as wholes, by what their outputs lose, or layer by layer with weights that
+/// make up for the layers before; layers outside the blocks by their statistics.
 package struct SequentialRounding {
   private let source: TransformerSource
   private let tasks: RoundingTasks
@@ -38,7 +39,8 @@ package struct SequentialRounding {
 
   /// Rounds all units of the shard.
   ///
-  /// - Throws: `Failure` for what is missing or does not fit.
+  /// - Throws: `Failure` for what is missing or does not fit, and for a layer that the model's
+  ///   graph does not have.
   package func run() throws -> [FinishedLayer] {
     let samples = try CalibrationSamples(
       of: source, statistics: tasks.statistics, count: options.samples)
@@ -70,6 +72,11 @@ package struct SequentialRounding {
       }
     }
     progress.finish()
+    let rounded = Set(results.map(\.task.layer))
+    if let missing = units.flatMap(\.layers).first(where: { !rounded.contains($0.name) }) {
+      throw Failure(
+        tasks.statistics.path, "expected layers of \(model.path), found \(missing.name)")
+    }
     return results
   }
 

@@ -5,8 +5,9 @@ import Tensors
 
 /// Rows of a rounded linear whose scales, and codes if wanted, are being tuned.
 ///
-/// V = level * scale (1 + t) with t a variable for each group, and for each sign where the signs have scales of their own. The level
-/// is fixed, or the nearest to a latent one that moves by the straight-through estimator (its gradient is that of the level).
+/// V = level * scale (1 + t) with t a variable for each group, and for each sign where the signs
+/// have scales of their own. The level is fixed, or the nearest to a latent one that moves by the
+/// straight-through estimator (its gradient is that of the level).
 final class TunedRows {
   let rows: Range<Int>
   private let start: Levels
@@ -17,7 +18,8 @@ final class TunedRows {
   private let levels: Matrix
   private let codes: Codes?
 
-  /// Latent levels in units of `gap`, how far the start's level is from its neighbours on average; all [rows][columns].
+  /// Latent levels in units of `gap`, how far the start's level is from its neighbours on average;
+  /// all [rows][columns].
   private struct Codes {
     let latent: Matrix
     let gap: Matrix
@@ -130,7 +132,7 @@ final class TunedRows {
   }
 
   /// Writes the rows' levels and stored scales to `result`.
-  func harden(into groups: UnsafeMutablePointer<GroupScales.Group>, _ result: Matrix) {
+  func harden(into groups: inout [GroupScales.Group], _ result: Matrix) {
     result.row(rows.lowerBound).update(from: levels.pointer, count: levels.count)
     TunedRows.forEachGroup(start.scales, rows) { index, number, own, _ in
       groups[(rows.lowerBound + index) * start.scales.groups + number] = group(

@@ -18,9 +18,10 @@ package struct AdaRound {
 
   private static let rowChunk = 192
 
-  func run(scales: GroupScales) -> Levels {
+  /// - Returns: the levels, and the loss of each row [outputs].
+  func run(scales: GroupScales) -> (levels: Levels, rowLosses: [Double]) {
     var best = Levels.nearest(weight, scales: scales)
-    let losses = objective.losses(of: best.residual(from: weight))
+    var losses = objective.losses(of: best.residual(from: weight))
     // Nearest rounding costs 1 a weight; a row that it represents exactly has nothing to learn.
     let rowWeights = losses.map { $0 > 0 ? Float(Double(weight.columns) / $0) : 0 }
     let rate = Float(options.rate(for: weight, scales: scales))
@@ -38,8 +39,11 @@ package struct AdaRound {
     // A row whose learning ended above nearest rounding keeps that.
     let learned = Levels(scales: scales, matrix: levels)
     let after = objective.losses(of: learned.residual(from: weight))
-    for row in 0..<weight.rows where after[row] < losses[row] { best.takeRow(row, from: learned) }
-    return best
+    for row in 0..<weight.rows where after[row] < losses[row] {
+      best.takeRow(row, from: learned)
+      losses[row] = after[row]
+    }
+    return (best, losses)
   }
 
   /// Returns the chunk's sums at the iterations that a trace shows.

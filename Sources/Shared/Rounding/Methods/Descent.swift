@@ -3,11 +3,12 @@ import Kernels
 import Platform
 import Tensors
 
-/// Coordinate descent over codes and scales from error feedback's result (FRONTIER.md section 1, our method).
+/// Coordinate descent over codes and scales from error feedback's result (our method).
 ///
-/// Along one code the objective is a parabola, so the codebook's entry nearest to its minimum is exact, also beyond floor and
-/// ceiling; along one group's scale the minimum is closed form. R = (V - W) H is kept up to date, in blocks of 128 columns
-/// whose changes go to the other columns as one dense product. A step is taken only where it lowers the row's loss.
+/// Along one code the objective is a parabola, so the codebook's entry nearest to its minimum is
+/// exact, also beyond floor and ceiling; along one group's scale the minimum is closed form. R = (V
+/// - W) H is kept up to date, in blocks of 128 columns whose changes go to the other columns as one
+/// dense product. A step is taken only where it lowers the row's loss.
 struct Descent {
   let weight: Matrix
   let objective: SiteObjective
@@ -19,9 +20,9 @@ struct Descent {
   /// Descends from the last of `starts`.
   ///
   /// - Parameter starts: at least one.
-  /// - Returns: of each row the best of the starts and the rounds, and the loss tr((V - W) H (V - W)') of each start, after each
-  ///   round, and of the result.
-  func run(from starts: [Levels]) -> (levels: Levels, losses: [Double]) {
+  /// - Returns: of each row the best of the starts and the rounds, its loss (v - w)' H (v - w)
+  ///   [outputs], and their sum for each start, after each round, and for the result.
+  func run(from starts: [Levels]) -> (levels: Levels, rowLosses: [Double], losses: [Double]) {
     var best = starts[0].copy()
     var bestRows = objective.losses(of: best.residual(from: weight))
     var losses = [bestRows.reduce(0, +)]
@@ -51,10 +52,11 @@ struct Descent {
       let gain = before - rows.reduce(0, +)
       if Double(changed) < 0.002 * Double(weight.count) || gain < 0.001 * before { break }
     }
-    return (best, losses + [bestRows.reduce(0, +)])
+    return (best, bestRows, losses + [bestRows.reduce(0, +)])
   }
 
-  /// Refits scales, then sweeps; returns how many codes the last sweep of each chunk of rows changed.
+  /// Refits scales, then sweeps; returns how many codes the last sweep of each chunk of rows
+  /// changed.
   private func round(_ levels: inout Levels, gradient: Matrix, rowLosses: [Double]) -> Int {
     let chunks = (weight.rows + Descent.rowChunk - 1) / Descent.rowChunk
     var changed = [Int](repeating: 0, count: chunks)
@@ -101,7 +103,8 @@ struct Descent {
       }
     }
 
-    /// Moves each scale to the minimum given the codes, where that keeps its sign and lowers the loss.
+    /// Moves each scale to the minimum given the codes, where that keeps its sign and lowers the
+    /// loss.
     mutating func refitScales() {
       for number in 0..<levels.scales.groups {
         if levels.scales.layout.isTwoSided {

@@ -7,13 +7,19 @@ package struct LevelChoice {
   package let levels: Levels
   /// What the levels were chosen for is the weight without it.
   var branch: LowRankBranch?
+  /// The damped objective of each row [outputs], where the method has computed it.
+  package let rowLosses: [Double]?
   /// What `RoundingReport` says of the losses; empty: only the final one.
-  var losses: [Double] = []
+  let losses: [Double]
   /// Whether the factorization was done in f32; nil when there was none.
-  var isSinglePrecision: Bool?
+  let isSinglePrecision: Bool?
 
-  package init(_ levels: Levels, losses: [Double] = [], isSinglePrecision: Bool? = nil) {
-    (self.levels, self.losses, self.isSinglePrecision) = (levels, losses, isSinglePrecision)
+  package init(
+    _ levels: Levels, rowLosses: [Double]? = nil, losses: [Double] = [],
+    isSinglePrecision: Bool? = nil
+  ) {
+    (self.levels, self.rowLosses, self.losses) = (levels, rowLosses, losses)
+    self.isSinglePrecision = isSinglePrecision
   }
 }
 
@@ -39,6 +45,12 @@ extension LayerProblem {
     return LayerProblem(
       place: place, weight: difference(weight, branch.weight()), constant: constant,
       objective: objective)
+  }
+
+  /// The damped objective of each row [outputs] of `choice`, whose method may have computed it.
+  package func rowLosses(of choice: LevelChoice) -> [Double] {
+    choice.rowLosses
+      ?? objective.losses(of: choice.levels.residual(from: without(choice.branch).weight))
   }
 
   /// The scales that a method starts with.
@@ -91,15 +103,17 @@ extension LayerProblem {
     case .adaround:
       let method = AdaRound(
         weight: weight, objective: objective, options: options.adaRound, trace: trace)
-      return LevelChoice(method.run(scales: chosen))
+      let (levels, rowLosses) = method.run(scales: chosen)
+      return LevelChoice(levels, rowLosses: rowLosses)
     case .descent:
       let factor = objective.feedbackFactor()
       let start = nearest(try scales(options.scaleSearch, for: .nearest, options), options)
-      let (levels, losses) = Descent(
+      let result = Descent(
         weight: weight, objective: objective, options: options.descent
       ).run(from: [start, errorFeedback(weight, scales: chosen, factor: factor)])
       return LevelChoice(
-        levels, losses: losses, isSinglePrecision: factor.isSinglePrecision)
+        result.levels, rowLosses: result.rowLosses, losses: result.losses,
+        isSinglePrecision: factor.isSinglePrecision)
     }
   }
 }

@@ -102,7 +102,7 @@ extension LayerProblem {
     let baseline = nearest(try scales(.absmax, for: .nearest, options), options)
     let coded = without(choice.branch)
     let residual = levels.residual(from: coded.weight)
-    let damped = objective.losses(of: residual).reduce(0, +)
+    let damped = (choice.rowLosses ?? objective.losses(of: residual)).reduce(0, +)
     let power = objective.outputPower(of: weight, constant: constant)
     func relative(_ error: Double) -> Double { power > 0 ? error / power : 0 }
     let lost = objective.products(residual, objective.mean)

@@ -20,10 +20,12 @@ package struct PackModel {
   /// Link the other parts of a folder instead of copying them.
   package var links = false
   package var verifies = false
+  package var isVerbose = false
 
   package init() {}
 
   package func run() throws {
+    let start = Date()
     if let format = try activations.flatMap(ActivationFormat.parse), format.granularity == .static {
       throw Failure(
         "activations \(format): expected token or token-group; static scales come with codes of fpq-greedy"
@@ -60,6 +62,10 @@ package struct PackModel {
     for file in written {
       try file.verify()
       Console.say("\(file.path): verified \(packed.layers.count) layers")
+    }
+    if isVerbose {
+      let seconds = String(format: "%.1f", Date().timeIntervalSince(start))
+      Console.say("\(seconds) s, peak memory \(Memory.peakMegabytes) MB")
     }
   }
 

@@ -1,13 +1,10 @@
 import Formats
 import Foundation
 import Inspection
-import Platform
-import Reconstruction
-import Rounding
 import Streams
-import Tensors
 
-/// `fpq-round --advise`: how to split a number of bits into exponent and mantissa, by the scaling law and by the statistics of a model.
+/// How to split a number of bits into exponent and mantissa, by the scaling law and by the
+/// statistics of a model.
 package struct Advice {
   /// The widths that are advised on.
   package static let bits = 3...8
@@ -40,8 +37,15 @@ package struct Advice {
   /// The formats that were tried, as the law ranks them.
   private var tried: [String] { splits.map(\.name).filter { layers.first?.sqnr[$0] != nil } }
 
+  /// Of `layers`, at least one, each of which has tried `format`.
   private func mean(_ format: String, _ layers: [Layer]) -> Double {
-    layers.reduce(0) { $0 + ($1.sqnr[format] ?? 0) } / Double(max(1, layers.count))
+    let values = layers.map { layer in
+      guard let value = layer.sqnr[format] else {
+        preconditionFailure("\(layer.role.name) was not tried in \(format)")
+      }
+      return value
+    }
+    return values.reduce(0, +) / Double(values.count)
   }
 
   /// The format with the largest mean; of equals the one that the law prefers.
@@ -83,7 +87,8 @@ package struct Advice {
     return table
   }
 
-  /// One row for all layers of one place in their blocks, as a pattern for `--format`, and what suits them.
+  /// One row for all layers of one place in their blocks, as a pattern for `--format`, and what
+  /// suits them.
   package var kinds: Table {
     var table = Table(["layers", "count"] + tried.map { "\($0)_db" } + ["best"])
     for (kind, own) in Dictionary(grouping: layers, by: \.role.pattern).sorted(by: {
@@ -137,40 +142,5 @@ package struct Advice {
       parts.append(part(["Mean output SQNR of the layers of a kind, and what suits them"], kinds))
     }
     return parts.joined(separator: "\n")
-  }
-}
-
-extension RoundModel {
-  /// Tries every split of `bits` on the layers of the recipe, to nearest with `output` scales, and writes nothing.
-  ///
-  /// Statistics are read only for widths that weights can have.
-  ///
-  /// - Throws: `Failure` for statistics or weights that are broken.
-  package func advise(bits: Int) throws -> Advice {
-    guard let groupSize = options.layout.grouping.size else {
-      throw Failure(
-        "recipe \(recipe.rawValue): expected groups of weights, found one scale a weight")
-    }
-    guard Advice.weightBits.contains(bits) else { return Advice(bits: bits, groupSize: groupSize) }
-    var stage = self
-    stage.options.method = .nearest
-    stage.options.scaleSearch = .output
-    // Splits of more than 4 exponent bits are no format of ours.
-    let formats = ScalingLaw.ranked(bits: bits).compactMap { try? NumberFormat($0.name) }
-    let tasks = try stage.plan().tasks
-    var layers: [Advice.Layer] = []
-    let progress = Progress("trying", total: tasks.chosen.count, unit: "layers")
-    try tasks.forEach { task in
-      var sqnr: [String: Double] = [:]
-      for format in formats {
-        let own = stage.options.of([format])
-        let error = try round(task.problem, options: own).report.errorAfter
-        sqnr[format.name] = LayerReport.decibels(error)
-      }
-      layers.append(Advice.Layer(task.role, sqnr: sqnr))
-      progress.advance()
-    }
-    progress.finish()
-    return Advice(bits: bits, groupSize: groupSize, layers: layers)
   }
 }

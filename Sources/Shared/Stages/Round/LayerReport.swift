@@ -5,20 +5,48 @@ import Reconstruction
 import Rounding
 import Tensors
 
-/// What rounding did to one layer: the relative output error tr(dW C dW') / tr(W G W') before and after, and on other prompts.
+/// What rounding did to one layer: the relative output error tr(dW C dW') / tr(W G W') before and
+/// after, and on other prompts.
 struct LayerReport {
+  /// A relative output error, where there is one.
+  private enum OutputError {
+    case of(Double)
+    /// The statistics have no token of the layer's input: nothing was judged.
+    case neverSeen
+    /// There are no such statistics.
+    case none
+
+    var value: Double? {
+      if case .of(let value) = self { value } else { nil }
+    }
+
+    /// A cell of the table with what `format` makes of the error.
+    func cell(_ format: (Double) -> String) -> String {
+      switch self {
+      case .of(let value): format(value)
+      case .neverSeen: "never seen"
+      case .none: ""
+      }
+    }
+  }
+
   private let layer: FinishedLayer
-  /// The error on held-out statistics, when there are any.
-  private let heldOut: Double?
+  /// By rounding to nearest with absmax scales.
+  private let nearest: OutputError
+  private let error: OutputError
+  private let heldOut: OutputError
 
   init(_ layer: FinishedLayer) {
     self.layer = layer
-    heldOut = layer.task.site.judge?.relativeError(of: layer.rounded, for: layer.task.problem)
+    let (task, rounded) = (layer.task, layer.rounded)
+    let isSeen = task.site.tokens > 0
+    nearest = isSeen ? .of(rounded.report.errorBefore) : .neverSeen
+    error = isSeen ? .of(rounded.report.errorAfter) : .neverSeen
+    heldOut =
+      task.site.judge.map { judge in
+        judge.relativeError(of: rounded, for: task.problem).map { .of($0) } ?? .neverSeen
+      } ?? .none
   }
-
-  private var error: Double { layer.rounded.report.errorAfter }
-  /// By rounding to nearest with absmax scales.
-  private var nearest: Double { layer.rounded.report.errorBefore }
 
   /// 10 log10 of the signal over the error.
   static func decibels(_ error: Double) -> Double { -10 * log10(max(error, 1e-30)) }
@@ -31,21 +59,19 @@ struct LayerReport {
       "input_error",
     ]
     var text = columns.joined(separator: "\t") + "\n"
-    func number(_ value: Double?, _ format: String) -> String {
-      value.map { String(format: format, $0) } ?? ""
-    }
+    func relative(_ error: Double) -> String { String(format: "%.6g", error) }
+    func sqnr(_ error: Double) -> String { String(format: "%.2f", decibels(error)) }
     for row in report {
       let (task, own) = (row.layer.task, row.layer.rounded.report)
       let (weight, activation) = (task.problem.weight, task.site.activation)
       let cells = [
         task.layer, row.layer.rounded.quantized.format.name, "\(weight.rows)",
         "\(weight.columns)", "\(task.site.tokens)",
-        number(row.nearest, "%.6g"), number(row.error, "%.6g"),
-        number(decibels(row.error), "%.2f"), number(row.heldOut, "%.6g"),
-        number(row.heldOut.map(decibels), "%.2f"), "\(own.changedCodes)",
-        number(own.seconds, "%.3f"), number(own.sparsity, "%.4f"),
+        row.nearest.cell(relative), row.error.cell(relative), row.error.cell(sqnr),
+        row.heldOut.cell(relative), row.heldOut.cell(sqnr), "\(own.changedCodes)",
+        String(format: "%.3f", own.seconds), String(format: "%.4f", own.sparsity),
         activation?.format.description ?? "",
-        number(activation?.relativeError, "%.6g"),
+        activation.map { relative($0.relativeError) } ?? "",
       ]
       text += cells.joined(separator: "\t") + "\n"
     }
@@ -54,15 +80,21 @@ struct LayerReport {
     try file.commit()
   }
 
-  /// One line: the mean output SQNR of all layers, nearest against the method.
+  /// One line: the mean output SQNR of the layers that were seen, nearest against the method, and
+  /// how many were not.
   static func summary(_ report: [LayerReport]) -> String {
-    func mean(_ values: [Double]) -> String {
-      String(format: "%.2f", values.map(decibels).reduce(0, +) / Double(max(1, values.count)))
+    func mean(_ part: (LayerReport) -> OutputError) -> String? {
+      let values = report.compactMap { part($0).value }.map(decibels)
+      guard !values.isEmpty else { return nil }
+      return String(format: "%.2f", values.reduce(0, +) / Double(values.count))
     }
-    var line =
-      "mean output SQNR of a layer \(mean(report.map(\.error))) dB, nearest \(mean(report.map(\.nearest)))"
-    let judged = report.compactMap(\.heldOut)
-    if !judged.isEmpty { line += "; held out \(mean(judged))" }
-    return line
+    var parts: [String] = []
+    if let own = mean(\.error), let nearest = mean(\.nearest) {
+      parts.append("mean output SQNR of a layer \(own) dB, nearest \(nearest)")
+    }
+    if let judged = mean(\.heldOut) { parts.append("held out \(judged)") }
+    let unseen = report.count { $0.error.value == nil }
+    if unseen > 0 { parts.append("\(unseen) of \(report.count) layers never seen") }
+    return parts.joined(separator: "; ")
   }
 }

@@ -17,27 +17,14 @@ package struct RoundModel {
   package var model: String?
   /// Statistics of other prompts, on which the result is only judged.
   package var heldOut: String?
-  package let recipe: Recipe
-  package var overrides = LayerOverrides()
-  package var objective: ObjectiveOptions
-  package var input: InputOptions
-  /// The format, and what the recipe sets, is replaced by each layer's own.
-  package var options: RoundingOptions
-  /// Bits of the static formats of inputs, 8 or 6, with the recipe `fpq-greedy`.
-  package var activationBits = 8
+  package let settings: RoundingSettings
   /// The shard: layers that match this pattern.
   package var layerPattern: String?
-  /// Whole blocks, or layers behind rounded ones; nil: each layer by itself.
-  package var reconstruction: ReconstructionOptions?
   package var reportPath: String?
   package var tracePath: String?
   package var isVerbose = false
 
-  /// Rounds as `recipe` has it.
-  package init(_ recipe: Recipe = .balanced) throws {
-    self.recipe = recipe
-    (options, input, objective) = (try recipe.rounding(), recipe.input, recipe.objective)
-  }
+  package init(_ settings: RoundingSettings) { self.settings = settings }
 
   package func run() throws {
     let start = Date()
@@ -46,7 +33,7 @@ package struct RoundModel {
     let result = try OutputFile(output)
     let trace = try tracePath.map { (file: try OutputFile($0), trace: RoundingTrace()) }
     let finished: [FinishedLayer]
-    if let reconstruction {
+    if let reconstruction = settings.reconstruction {
       finished = try SequentialRounding(
         source: source, tasks: tasks, options: reconstruction,
         units: try RoundingUnit.shard(
@@ -62,15 +49,20 @@ package struct RoundModel {
     let report = finished.map(LayerReport.init)
     try CodesFile.write(
       Dictionary(uniqueKeysWithValues: finished.map { ($0.task.layer, $0.coded) }),
-      planned: tasks.formats.keys.sorted(), attention: recipe.attention,
-      history: metadata.history + [command], model: metadata, to: result)
+      planned: tasks.formats.keys.sorted(), attention: settings.recipe.attention,
+      history: metadata.history + [settings.command], model: metadata, to: result)
     try reportPath.map { try LayerReport.write(report, to: $0) }
     if let trace { try trace.trace.write(to: trace.file) }
     if isVerbose {
       Console.say(LayerReport.summary(report))
-      let seconds = String(format: "%.1f", Date().timeIntervalSince(start))
-      Console.say("\(report.count) layers, \(seconds) s, peak memory \(Memory.peakMegabytes) MB")
+      RoundModel.say(layers: report.count, since: start)
     }
+  }
+
+  /// Prints what the work on so many layers took.
+  static func say(layers: Int, since start: Date) {
+    let seconds = String(format: "%.1f", Date().timeIntervalSince(start))
+    Console.say("\(layers) layers, \(seconds) s, peak memory \(Memory.peakMegabytes) MB")
   }
 
   /// Rounds each layer by itself, site by site.
@@ -92,14 +84,14 @@ package struct RoundModel {
   /// Opens what is named, and decides the formats.
   ///
   /// - Returns: the layers that are to be rounded, and the float model.
-  /// - Throws: `Failure` when statistics and weights are not of one model, for a pattern that matches nothing, and for options that
-  ///   a layer's format does not have.
+  /// - Throws: `Failure` when statistics and weights are not of one model, for a pattern that
+  ///   matches nothing, and for options that a layer's format does not have.
   func plan() throws -> (tasks: RoundingTasks, source: TransformerSource) {
     let statistics = try StatisticsFile(self.statistics)
     let judge = try heldOut.map { try StatisticsFile($0) }
     let source = try floatModel(of: [statistics] + (judge.map { [$0] } ?? []))
-    let formats = try chooseFormats(
-      for: statistics.roles.all, recipe: recipe, overrides: overrides)
+    let formats = try settings.formats(for: statistics.roles.all)
+    let options = try settings.rounding()
     for (_, formats) in formats.sorted(by: { $0.key < $1.key }) {
       try options.of(formats).check()
     }
@@ -109,8 +101,8 @@ package struct RoundModel {
     }
     let tasks = RoundingTasks(
       statistics: statistics, judge: judge, weights: source.weights, formats: formats,
-      chosen: Set(chosen), objective: objective, input: input, options: options,
-      activationBits: recipe == .fpqGreedy ? activationBits : nil)
+      chosen: Set(chosen), objective: settings.objective, input: settings.input,
+      options: options, activationBits: settings.activationBits)
     return (tasks, source)
   }
 

@@ -13,13 +13,16 @@ package struct FloatSplit: Hashable, Sendable {
   package var name: String { "e\(exponentBits)m\(mantissaBits)" }
 }
 
-/// The scaling law of training language models in low-bit floats (arXiv 2501.02423): what they lose with N parameters after D tokens.
+/// The scaling law of training language models in low-bit floats (arXiv 2501.02423): what they lose
+/// with N parameters after D tokens.
 ///
-/// L = n / N^alpha + d / D^beta + epsilon + D^beta / N^alpha * log2(B) / (gamma (E + .5)^delta (M + .5)^nu), with E exponent and M
-/// mantissa bits and B weights that share a scale.
+/// L = n / N^alpha + d / D^beta + epsilon
+///   + D^beta / N^alpha * log2(B) / (gamma (E + .5)^delta (M + .5)^nu),
+/// with E exponent and M mantissa bits and B weights that share a scale.
 ///
-/// *Limitations:* fitted to language models that were trained in those formats. It knows neither a model's weights nor what its layers
-/// are given, and a diffusion model that is rounded afterwards has no D.
+/// *Limitations:* fitted to language models that were trained in those formats. It knows neither a
+/// model's weights nor what its layers are given, and a diffusion model that is rounded afterwards
+/// has no D.
 package enum ScalingLaw {
   private static let (n, alpha) = (69.2343, 0.2368)
   private static let (d, beta) = (68973.0621, 0.5162)

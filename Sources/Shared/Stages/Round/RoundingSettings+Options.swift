@@ -1,0 +1,67 @@
+import Formats
+import Reconstruction
+import Rounding
+
+/// What the settings mean to each stage.
+extension RoundingSettings {
+  /// How layers are rounded; the format is replaced by each layer's own.
+  ///
+  /// - Throws: `Failure` for a format name of the recipe that is none.
+  package func rounding() throws -> RoundingOptions {
+    var options = RoundingOptions(WeightLayout(try NumberFormat(recipe.formats[0])))
+    options.method = method
+    if let groups {
+      options.layout.grouping = .groups(of: groups.groupSize)
+      options.layout.scales = groups.scaleType
+      options.scaleSearch = groups.scale
+    } else {
+      options.layout.grouping = .weight
+    }
+    options.layout.isTwoSided = asymmetric ?? false
+    options.sharedBitMode = sharedBit ?? .nearest
+    options.rank = rank ?? 0
+    options.rankMetric = rankMetric ?? options.rankMetric
+    if let adaround {
+      options.adaRound.iterations = adaround.iterations
+      options.adaRound.scaleAware = adaround.scaleAware ?? true
+    }
+    return options
+  }
+
+  /// How a site's Gram matrix becomes what is minimised.
+  var objective: ObjectiveOptions {
+    var options = ObjectiveOptions()
+    options.damping = damping
+    options.biasCorrection = biasCorrection
+    options.order = sortChannels ?? true ? .descending : .natural
+    return options
+  }
+
+  /// How inputs are prepared.
+  var input: InputOptions {
+    var options = InputOptions()
+    guard let preparation else { return options }
+    options.hadamard = preparation.hadamard
+    options.centers = preparation.center
+    if case .exponent(let exponent) = preparation.smooth { options.smoothing = exponent }
+    return options
+  }
+
+  /// What is rounded in the order of the network; nil: each layer by itself, from the statistics
+  /// alone.
+  var reconstruction: ReconstructionOptions? {
+    guard let samples else { return nil }
+    var options = ReconstructionOptions()
+    options.isByBlock = blocks != nil
+    options.inputs = inputs
+    options.samples = samples
+    guard let blocks else { return options }
+    options.batchSize = blocks.batchSize
+    options.activations = blocks.tuneActivations
+    if let tuning = blocks.tuning {
+      options.tuning.iterations = tuning.iterations
+      options.tuning.tunesCodes = tuning.tuneCodes ?? false
+    }
+    return options
+  }
+}

@@ -1,0 +1,68 @@
+import ArgumentParser
+import CommandLine
+import Formats
+import Platform
+import RoundStage
+
+struct Round: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "round",
+    abstract: "Choose 4-bit codes and scales for the weights, by what the layers' outputs lose.",
+    usage: """
+      fpq-round [<options>]
+      fpq-round advise --bits <bits> [<options>]
+      """,
+    discussion: """
+      Reads statistics from fpq-stats and the float weights of the same model, and writes one code a byte with a \
+      scale per group. Layers are independent: --layers makes a shard that fpq-pack merges. With --inputs quantized \
+      a layer makes up for what those before it lose, and with --objective block the layers of a transformer block \
+      are chosen together, on inputs that the model's own sampler makes again from the prompts of the statistics.
+
+        fpq-round -i stats.safetensors -o codes.safetensors --report layers.tsv
+        fpq-round -i a.stats -o a.codes --recipe fp4dit-alpha --objective block
+        fpq-round -i a.stats -o a.codes --format '*.attn1.*=int4' --method gptq
+
+      Instead of rounding, fpq-round advise says how to split a number of bits into exponent and mantissa; \
+      see fpq-round advise --help.
+      """,
+    helpNames: [.short, .long])
+
+  @OptionGroup(title: "Files") var files: FileArguments
+  @OptionGroup(title: "Files") var result: ResultArguments
+  @OptionGroup(title: "Weights") var recipe: RecipeArguments
+  @OptionGroup(title: "Weights") var weights: WeightArguments
+  @OptionGroup(title: "Inputs") var preparation: InputArguments
+  @OptionGroup(title: "Blocks") var blocks: BlockArguments
+  @OptionGroup(title: "Reports") var reports: ReportArguments
+  @OptionGroup(title: "Running") var running: RunArguments
+
+  func run() throws {
+    running.apply()
+    let settings = try settings()
+    var stage = RoundModel(settings)
+    stage.statistics = files.input
+    stage.model = files.model
+    stage.layerPattern = files.layers
+    stage.output = result.output
+    stage.reportPath = reports.report
+    stage.heldOut = reports.heldOut
+    stage.tracePath = reports.trace
+    stage.isVerbose = running.verbose
+    if let groupSize = recipe.groupSize,
+      let shared = try settings.namedFormats().first(where: { $0.sharedBit != nil })
+    {
+      Console.say("\(shared): one scale a row, not one for \(groupSize) weights (--group-size)")
+    }
+    try stage.run()
+  }
+
+  /// What the arguments ask for, files aside: what the recipe has, and what the user wants instead.
+  func settings() throws -> RoundingSettings {
+    var settings = RoundingSettings(recipe.recipe, method: weights.method)
+    recipe.apply(to: &settings)
+    weights.apply(to: &settings)
+    preparation.apply(to: &settings)
+    try blocks.apply(to: &settings)
+    return settings
+  }
+}
