@@ -132,7 +132,7 @@ let package = Package(
     tests("Tensors", ["Tensors", "Platform"]),
     tests("Formats", ["Streams", "Formats", "Tensors", "Platform"]),
     tests("Kernels", ["Kernels", "CKernels", "Formats", "Tensors", "Platform"]),
-    tests("Streams", ["Streams", "Platform"]),
+    tests("Streams", ["Streams", "Tensors", "Platform"]),
     tests("Layers", ["Layers", "Streams", "Formats", "Tensors", "Platform"]),
     tests("Sampling", ["Sampling", "Tensors", "Platform"]),
     tests("Models", ["Models", "Layers", "Streams", "Formats", "Tensors", "Platform"]),
