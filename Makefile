@@ -4,7 +4,7 @@ SWIFT ?= swift
 PACKAGES := pkg-config libpng-dev libdnnl-dev libsentencepiece-dev libssl-dev gnuplot-nox
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: build demo evaluation test lint dependencies clean
+.PHONY: build demo evaluation tables test lint dependencies clean
 
 build: dependencies
 	$(SWIFT) build -c release
@@ -13,14 +13,21 @@ build: dependencies
 demo: build
 	@PATH="$(CURDIR)/.build/release:$$PATH" examples/demo.sh
 
-# Release mode: the C kernels and the Swift loops are too slow for the tests without optimization.
-# Compares the methods on the example model (about three hours on two cores); replaces the README's table, and the figures beside it.
+# Compares the methods on the example model (about three hours on two cores) and keeps the figures.
 evaluation: build
 	PATH="$(CURDIR)/.build/release:$$PATH" examples/evaluate.sh evaluation
-	cp evaluation/results.tsv evaluation/differences.tsv evaluation/trace.tsv evaluation/results.png examples/evaluation/
-	awk -v table=evaluation/table.md -f examples/evaluation/insert.awk README.md > README.new
-	mv README.new README.md
+	cp evaluation/methods.tsv evaluation/results.tsv evaluation/differences.tsv evaluation/trace.tsv \
+	  evaluation/results.png examples/evaluation/
+	$(MAKE) tables
 
+# The tables of both READMEs, from the figures that were kept.
+tables:
+	examples/evaluation/table.sh full examples/evaluation \
+	  | examples/evaluation/insert.sh examples/evaluation/README.md
+	examples/evaluation/table.sh summary examples/evaluation \
+	  | examples/evaluation/insert.sh README.md
+
+# Release mode: the C kernels and the Swift loops are too slow for the tests without optimization.
 test: build
 	$(SWIFT) test -c release --disable-testable-imports
 

@@ -1,11 +1,13 @@
 #!/bin/sh
-# Compares rounding methods and activation formats on the example model, over 64 prompts and seeds outside the calibration.
+# Compares rounding methods and activation formats on the example model, over 64 prompts and seeds
+# outside the calibration.
 #
 #   examples/evaluate.sh [FOLDER]                everything: about three hours on two cores
 #   ROWS='balanced$|gptq' examples/evaluate.sh   only the methods whose names match
 #
-# Leaves in FOLDER (evaluation/): results.tsv, differences.tsv (paired bootstrap), trace.tsv (AdaRound), table.md, results.png, and in rows/ the
-# figures of every picture. A row that is there is not made again. Needs the built tools in PATH, awk and gnuplot.
+# Leaves in FOLDER (evaluation/): methods.tsv, results.tsv, differences.tsv (paired bootstrap),
+# trace.tsv (AdaRound), table.md, results.png, and in rows/ the figures of every picture. A row that
+# is there is not made again. Needs the built tools in PATH, awk and gnuplot.
 set -euf # f: layer patterns are for the tools to match, not for the shell
 
 examples=$(dirname "$0")
@@ -16,18 +18,21 @@ mkdir -p "$out/float" "$out/rows"
 
 calibrations='0 10000 20000'
 for seed in $calibrations; do
-  [ -e "$out/stats-$seed.safetensors" ] \
-    || fpq-stats -m "$model" -f "$examples/calibration.txt" -s $seed -o "$out/stats-$seed.safetensors"
+  stats=$out/stats-$seed.safetensors
+  [ -e "$stats" ] || fpq-stats -m "$model" -f "$examples/calibration.txt" -s $seed -o "$stats"
 done
 [ -e "$out/float.safetensors" ] \
-  || dit-run -m "$model" -f "$parts/prompts.txt" -s 5000 -o "$out/float/%02d.png" --save-latents "$out/float.safetensors"
+  || dit-run -m "$model" -f "$parts/prompts.txt" -s 5000 -o "$out/float/%02d.png" \
+    --save-latents "$out/float.safetensors"
 
-best_formats() { # FILE FORMATS OPTIONS...: for each layer that whose output loses least on prompts it was not rounded for; kept in FILE
+# FILE FORMATS OPTIONS...: for each layer the format whose output loses least on prompts it was not
+# rounded for; kept in FILE.
+best_formats() {
   chosen=$out/$1 formats=$2
   shift 2
   [ -e "$chosen" ] || for format in $formats; do
-    fpq-round -i "$out/stats-0.safetensors" --held-out "$out/stats-10000.safetensors" --format "$blocks=$format" "$@" \
-      -o "$out/codes.safetensors" --report "$out/layers.tsv"
+    fpq-round -i "$out/stats-0.safetensors" --held-out "$out/stats-10000.safetensors" \
+      --format "$blocks=$format" "$@" -o "$out/codes.safetensors" --report "$out/layers.tsv"
     tail -n +2 "$out/layers.tsv" | cut -f 1,2,9
   done | awk -F '\t' '
     !($1 in least) || $3 < least[$1] { least[$1] = $3; format[$1] = $2 }
@@ -36,14 +41,18 @@ best_formats() { # FILE FORMATS OPTIONS...: for each layer that whose output los
   cat "$chosen"
 }
 
-method() { # NAME SEEDS ACTIVATIONS ROUND-OPTIONS...: a line of methods.tsv for each calibration
+# NAME SEEDS ACTIVATIONS ROUND-OPTIONS...: a line of methods.tsv for each calibration.
+method() {
   name=$1 seeds=$2 formats=$3
   shift 3
-  for seed in $seeds; do printf '%s\t%s\t%s\t%s\t%s\n' "$name" "$seed" "$formats" "$*" "$baseline"; done
+  for seed in $seeds; do
+    printf '%s\t%s\t%s\t%s\t%s\n' "$name" "$seed" "$formats" "$*" "$baseline"
+  done
 }
 
 blocks='transformer_blocks.*'
-plain='--group-size 128 --scale-type f16 --hadamard 1 --no-center' # with --no-smooth nothing of what balanced adds
+# With --no-smooth nothing of what balanced adds.
+plain='--group-size 128 --scale-type f16 --hadamard 1 --no-center'
 e2m1="$plain --no-smooth --format $blocks=e2m1"
 int4="$plain --no-smooth --format $blocks=int4"
 other="--skip adaln_single.* --skip caption_projection.* --skip pos_embed.* --skip proj_out"
@@ -55,8 +64,10 @@ methods() {
 
   # The default, FP4DiT as published, and integers at equal bits.
   method balanced "$calibrations" 'none int8 e2m3'
-  method lean "$calibrations" 'none int8 e2m3' --no-center --no-smooth # 4.125 bits: codes and scales, nothing else
-  method fp4dit-alpha "$calibrations" 'none e3m4:token e2m3:token' --recipe fp4dit-alpha --objective block
+  # 4.125 bits: codes and scales, nothing else.
+  method lean "$calibrations" 'none int8 e2m3' --no-center --no-smooth
+  method fp4dit-alpha "$calibrations" 'none e3m4:token e2m3:token' --recipe fp4dit-alpha \
+    --objective block
   method fp4dit-sigma 0 'none e3m4:token e2m3:token' --recipe fp4dit-sigma
   method int4-gptq "$calibrations" 'none int8 int6 e2m3' --method gptq $int4
   method int4-gptq-quantized-inputs 0 'none int8 int6 e2m3' --method gptq $int4 --inputs quantized
@@ -80,14 +91,17 @@ methods() {
   method afpq 0 'none int8 e2m3' $e2m1 --asymmetric
   method ams-fp5.33 0 'none int8 e2m3' --method nearest $plain --no-smooth --format "$blocks=fp5.33"
   method ams-fp4.25 0 'none int8 e2m3' --method nearest $plain --no-smooth --format "$blocks=fp4.25"
-  nvfp4="--method nearest --format $blocks=e2m1 --group-size 16 --scale-type e4m3 --hadamard 1 --no-center --no-smooth"
+  nvfp4="--method nearest --format $blocks=e2m1 --group-size 16 --scale-type e4m3 --hadamard 1"
+  nvfp4="$nvfp4 --no-center --no-smooth"
   method nvfp4 0 'none int8 e2m3' $nvfp4 --scale absmax
   method four-over-six 0 'none int8 e2m3' $nvfp4 --scale four-over-six
   method smooth 0 'none int8 e2m3' $plain --smooth 0.5 --format $blocks=e2m1
-  method svdquant-16 0 'none int8 e2m3' --method gptq $plain --smooth 0.5 --format $blocks=e2m1 --rank 16 --rank-metric weight
+  method svdquant-16 0 'none int8 e2m3' --method gptq $plain --smooth 0.5 --format $blocks=e2m1 \
+    --rank 16 --rank-metric weight
   method rank-16 0 'none int8 e2m3' $e2m1 --rank 16
 
-  # What makes balanced, one thing less or another in its place, all without balancing; then the parts of FP4DiT.
+  # What makes balanced, one thing less or another in its place, all without balancing; then the
+  # parts of FP4DiT.
   method no-smooth "$calibrations" 'none int8 e2m3' --no-smooth
   baseline=no-smooth
   for size in 32 128 256; do method "group-$size" 0 'none e2m3' --no-smooth --group-size $size; done
@@ -96,8 +110,10 @@ methods() {
   method no-center-no-hadamard 0 'none e2m3' --no-smooth --no-center --hadamard 1
   method e2m1-weights 0 'none e2m3' --no-smooth --format "$blocks=e2m1"
   method int4-weights 0 'none e2m3' --no-smooth --format "$blocks=int4"
-  method best-format 0 'none e2m3' --no-smooth $(best_formats best-formats 'e2m1 e1m2 e3m0 int4 lloyd4' --no-smooth)
-  method best-fp4-format 0 'none e2m3' $plain --no-smooth $(best_formats best-fp4-formats 'e2m1 e1m2 e3m0' $plain --no-smooth)
+  method best-format 0 'none e2m3' --no-smooth \
+    $(best_formats best-formats 'e2m1 e1m2 e3m0 int4 lloyd4' --no-smooth)
+  method best-fp4-format 0 'none e2m3' $plain --no-smooth \
+    $(best_formats best-fp4-formats 'e2m1 e1m2 e3m0' $plain --no-smooth)
   method gptq-only 0 'none e2m3' --no-smooth --method gptq
   method nearest-only 0 'none e2m3' --no-smooth --method nearest
   method mse-scales 0 'none e2m3' --no-smooth --scale mse
@@ -117,9 +133,13 @@ awk -F "\t" -v rows="${ROWS:-.}" '$1 ~ rows' "$out/methods.tsv" \
   | xargs -P "$(nproc)" -L 1 sh "$parts/row.sh"
 
 [ -e "$out/trace.tsv" ] \
-  || { sh "$parts/trace.sh" "$out/stats-0.safetensors" "$out" > "$out/trace.part"; mv "$out/trace.part" "$out/trace.tsv"; }
+  || {
+    sh "$parts/trace.sh" "$out/stats-0.safetensors" "$out" > "$out/trace.part"
+    mv "$out/trace.part" "$out/trace.tsv"
+  }
 rows=$(find "$out/rows" -name '*.tsv' | sort)
 awk -f "$parts/results.awk" $rows > "$out/results.tsv"
-awk -f "$parts/differences.awk" "$out/methods.tsv" $rows > "$out/differences.tsv"
-awk -f "$parts/table.awk" "$out/methods.tsv" "$out/differences.tsv" "$out/results.tsv" > "$out/table.md"
+awk -f "$parts/bits.awk" -f "$parts/differences.awk" "$out/methods.tsv" $rows \
+  > "$out/differences.tsv"
+"$parts/table.sh" full "$out" > "$out/table.md"
 gnuplot -e "folder='$out'" "$parts/results.gnuplot"

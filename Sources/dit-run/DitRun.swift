@@ -14,11 +14,12 @@ struct DitRun: Tool {
     abstract:
       "Sample pictures from a text-to-image diffusion transformer, float or packed to 4 bits.",
     discussion: """
-      The model is a diffusers folder (PixArt-alpha, PixArt-Sigma) as published or as fpq-pack wrote it, or a \
-      packed stream on stdin. Same seed, same picture as diffusers.
+      The model is a diffusers folder (PixArt-alpha, PixArt-Sigma) as published or as fpq-pack \
+      wrote it, or a packed stream on stdin. Same seed, same picture as diffusers.
 
         dit-run -m emoji-pixart -p "red heart" -o heart.png
-        fpq-stats ... | fpq-round | fpq-pack | dit-run -p "red heart" > heart.png
+        fpq-stats -m emoji-pixart -f captions.txt | fpq-round | fpq-pack |
+          dit-run -p "red heart" > heart.png
       """)
 
   @Option(
@@ -31,7 +32,7 @@ struct DitRun: Tool {
   @Option(name: [.short, .long], help: "What to draw.")
   var prompt: String?
 
-  @Option(name: [.customShort("f"), .long], help: "File with one prompt a line; - is stdin.")
+  @Option(name: [.customShort("f"), .long], help: "File with one prompt per line; - is stdin.")
   var promptFile: String?
 
   @OptionGroup(title: "Sampling") var sampling: SamplingArguments

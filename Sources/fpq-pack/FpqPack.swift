@@ -9,9 +9,9 @@ struct FpqPack: Tool {
     commandName: "fpq-pack",
     abstract: "Pack codes into a 4-bit model that dit-run opens like the original.",
     discussion: """
-      Writes a model folder (or, for a name ending in .safetensors and for -, one stream) with two codes a byte, \
-      and prints the true bits a weight. Several inputs are shards of layers; a layer that is missing or \
-      there twice is an error.
+      Writes a model folder (or, for a name ending in .safetensors and for -, one stream) with two \
+      codes per byte, and prints the true bits per weight. Several inputs are shards of layers; a \
+      layer that is missing or there twice is an error.
 
         fpq-pack -i codes.safetensors -o emoji-fp4
         fpq-round -i stats.safetensors | fpq-pack > packed.safetensors

@@ -7,13 +7,15 @@ struct Compare: ParsableCommand {
     commandName: "compare",
     abstract: "Compare two pictures: PSNR, SSIM, sharpness.",
     discussion: """
-      Example: fpq-show compare float.png fp4.png --min-psnr 20 --min-ssim 0.8
+        fpq-show compare float.png fp4.png --min-psnr 20 --min-ssim 0.8
+        fpq-show compare demo/float demo/w4a6 --tsv
 
-      Two folders compare their pictures of equal names: a row for each, their means, and (all), the PSNR of the mean squared \
-      difference, which thresholds look at.
+      Two folders compare their pictures of equal names: a row for each, their means, and (all), \
+      the PSNR of the mean squared difference, which thresholds look at.
 
-      PSNR: over all RGB values of 8 bits, in dB, inf for equal pictures. SSIM: Gaussian window of 11 pixels, sigma 1.5, the mean of \
-      the three channels. Sharpness: the variance of the 3x3 Laplacian of B's luma over that of A's; below 1, detail was lost.
+      PSNR: over all RGB values of 8 bits, in dB, inf for equal pictures. SSIM: Gaussian window of \
+      11 pixels, sigma 1.5, the mean of the three channels. Sharpness: the variance of the 3x3 \
+      Laplacian of B's luma over that of A's; below 1, detail was lost.
       """)
 
   @Argument(

@@ -6,11 +6,11 @@ struct Diff: ParsableCommand {
     commandName: "diff",
     abstract: "Compare tensors of the same name: SQNR and largest difference.",
     discussion: """
-      Example: fpq-show diff PixArt-Sigma/transformer dequantized/transformer --min-sqnr 15
+        fpq-show diff PixArt-Sigma/transformer other/transformer --min-sqnr 15
 
-      SQNR = 10 log10(sum a^2 / sum (a - b)^2) in dB, inf for equal tensors; the first file is the reference. Types may differ. \
-      The last row, (all), counts all tensors together. A tensor that is missing on one side or has another shape is noted, \
-      and misses any threshold.
+      SQNR = 10 log10(sum a^2 / sum (a - b)^2) in dB, inf for equal tensors; the first file is the \
+      reference. Types may differ. The last row, (all), counts all tensors together. A tensor that \
+      is missing on one side or has another shape is noted, and misses any threshold.
       """)
 
   @Argument(help: "The reference: a safetensors file, a folder with weights, or a pipeline folder.")

@@ -8,11 +8,13 @@ struct FpqShow: Tool {
     commandName: "fpq-show",
     abstract: "Look at tensors, statistics and pictures, and compare them.",
     discussion: """
-      Every table is printed aligned for people, with --tsv for cut, sort and spreadsheets, with --json for programs.
+      Every table is printed aligned for people, with --tsv for cut, sort and spreadsheets, with \
+      --json for programs.
 
         fpq-show ls PixArt-Sigma/transformer
         fpq-stats -m PixArt-Sigma -f prompts.txt | fpq-show stats -
-        fpq-show diff PixArt-Sigma PixArt-Sigma-fp4 --tsv | sort -t '\t' -g -k 4
+        fpq-show diff PixArt-Sigma PixArt-Sigma-fp4 --tsv |
+          sort -t "$(printf '\\t')" -g -k 4
         fpq-show compare float.png fp4.png --min-psnr 20
 
       Exit codes: 0 done, 1 failed, 2 a threshold was missed, 64 wrong arguments.

@@ -7,7 +7,8 @@ struct Histogram: ParsableCommand {
     commandName: "histogram",
     abstract: "Show how the values of a tensor are distributed.",
     discussion: """
-      Example: fpq-show histogram PixArt-Sigma/transformer transformer_blocks.0.ff.net.2.weight --log
+        fpq-show histogram PixArt-Sigma/transformer \\
+          transformer_blocks.0.ff.net.2.weight --log
 
       Equally wide ranges from the smallest to the largest finite value.
       """)

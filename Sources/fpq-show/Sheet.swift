@@ -6,7 +6,7 @@ struct Sheet: ParsableCommand {
     commandName: "sheet",
     abstract: "Put many pictures on one, for looking at.",
     discussion: """
-      Example: fpq-show sheet demo/float demo/w4a6 -o sheet.png
+        fpq-show sheet demo/float demo/w4a6 -o sheet.png
 
       Two folders give pairs of the pictures of equal names, side by side.
       """)

@@ -11,12 +11,13 @@ struct FpqStats: Tool {
     commandName: "fpq-stats",
     abstract: "Collect activation statistics of a diffusion transformer while it samples.",
     discussion: """
-      Runs the float model's own sampler on calibration prompts and writes, for every input site, the sums that \
-      fpq-round needs (Gram matrix, sum, count, ranges). Sums add up: shards made with --skip and --limit \
-      merge to the very bytes of one run.
+      Runs the float model's own sampler on calibration prompts and writes, for every input site, \
+      the sums that fpq-round needs (Gram matrix, sum, count, ranges). Sums add up: shards made \
+      with --skip and --limit merge to the very bytes of one run.
 
         fpq-stats -m emoji-pixart -f captions.txt -o stats.safetensors
-        fpq-stats -m emoji-pixart -f captions.txt --skip 0 --limit 16 -o a.safetensors
+        fpq-stats -m emoji-pixart -f captions.txt --limit 16 -o a.safetensors
+        fpq-stats -m emoji-pixart -f captions.txt --skip 16 -o b.safetensors
         fpq-stats --merge a.safetensors b.safetensors -o stats.safetensors
       """)
 
@@ -24,7 +25,8 @@ struct FpqStats: Tool {
   var model: String?
 
   @Option(
-    name: [.customShort("f"), .long], help: "File with one calibration prompt a line; - is stdin.")
+    name: [.customShort("f"), .long], help: "File with one calibration prompt per line; - is stdin."
+  )
   var promptFile: String?
 
   @Option(name: [.short, .long], help: "Statistics file to write; - is stdout.")
@@ -42,8 +44,11 @@ struct FpqStats: Tool {
   @Flag(help: "Keep OUTPUT.resume up to date while running, and continue from it after a kill.")
   var resume = false
 
-  @Option(help: "Prompts between two writes of OUTPUT.resume.")
-  var resumeInterval = 4
+  @Option(
+    help: """
+      Prompts between two writes of OUTPUT.resume (default: as often as costs a fiftieth of the time).
+      """)
+  var resumeInterval: Int?
 
   @Option(parsing: .upToNextOption, help: "Add up these statistics files instead of sampling.")
   var merge: [String] = []
@@ -59,7 +64,7 @@ struct FpqStats: Tool {
     } else if model != nil || promptFile != nil {
       throw ValidationError("--merge takes no --model and no --prompt-file")
     }
-    guard skip >= 0, (limit ?? 1) > 0, tokensPerSample > 0, resumeInterval > 0 else {
+    guard skip >= 0, (limit ?? 1) > 0, tokensPerSample > 0, (resumeInterval ?? 1) > 0 else {
       throw ValidationError(
         "--skip, --limit, --tokens-per-sample and --resume-interval must be positive")
     }

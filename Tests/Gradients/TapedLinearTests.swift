@@ -38,7 +38,7 @@ import Testing
     for (index, layer) in layers.enumerated() {
       let bias = try #require(layer.bias).value
       let expected = project(
-        index == 2 ? x.value : rounded, weight: layer.weight.value, bias: bias.pointer)
+        index == 2 ? x.value : rounded, weight: layer.weight.value, bias: bias.values)
       #expect(y[index].value.values == expected.values)
     }
     let dy = point(7, 6, seed: 10)

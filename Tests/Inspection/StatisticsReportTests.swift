@@ -38,6 +38,38 @@ private let metadata = ["fpq.kind": "stats", "fpq.model": "PixArt"]
   #expect(cells["top_channels"] == .text("1:inf 0:2"))
 }
 
+/// A site that saw no token is a row with its zeros, and the others keep their figures.
+@Test func aSiteWithoutTokens() throws {
+  let folder = try TemporaryFolder()
+  let empty = [
+    Tensor(name: "t.gram", dtype: .f64, shape: [6], values: [Double](repeating: 0, count: 6)),
+    Tensor(name: "t.sum", dtype: .f64, shape: [3], values: [0.0, 0, 0]),
+    Tensor(name: "t.absmax", dtype: .f32, shape: [3], values: [Float(0), 0, 0]),
+    Tensor(name: "t.count", dtype: .i64, shape: [], values: [Int64(0)]),
+  ]
+  let path = try save(folder.file("stats"), statistics() + empty, metadata: metadata)
+  let table = try DescribeFile.report(path).table
+  #expect(
+    table.columns == [
+      "site", "channels", "tokens", "tokens_per_channel", "rms", "absmax", "absmax_over_rms",
+      "mean_over_sigma", "top_channels",
+    ])
+  #expect(table.rows.map(\.first) == [.text("s"), .text("t")])
+  #expect(table.rows[0][2] == .number(2))
+  #expect(
+    table.rows[1]
+      == [
+        .text("t"), .integer(3), .number(0), .number(0), .none, .number(0), .none, .none, .none,
+      ])
+  let shown = try Shell.run("fpq-show", ["stats", path, "--tsv"])
+  #expect(shown.status == 0)
+  #expect(shown.text.hasSuffix("\nt\t3\t0.0\t0.0\t\t0.0\t\t\t\n"))
+  #expect(
+    shown.error
+      == "fpq-show: \(path): warning: 2 of 2 sites have fewer than 16 tokens per channel, "
+      + "least t with 0\n")
+}
+
 @Test func statisticsThatAreNone() throws {
   let folder = try TemporaryFolder()
   func problem(_ tensors: [Tensor]) throws -> String? {
@@ -53,10 +85,9 @@ private let metadata = ["fpq.kind": "stats", "fpq.model": "PixArt"]
     try problem(statistics(gram: [10, 8, 8, 8], shape: [2, 2]))
       == "s.gram: expected a triangle of 2 channels, found [2, 2]")
   #expect(
-    try problem(statistics(count: 0)) == "s.gram: expected a positive count of tokens, found 0.0")
-  #expect(
-    try problem(statistics(count: .nan)) == "s.gram: expected a positive count of tokens, found nan"
-  )
+    try problem(statistics(count: 0)) == "s.gram: expected zeros for a count of 0, found others")
+  #expect(try problem(statistics(count: .nan)) == "s.count: expected a count, found nan")
+  #expect(try problem(statistics(count: -1)) == "s.count: expected a count, found -1")
   #expect(
     try problem(statistics(gram: [.nan, 1, 1]))
       == "s.gram: expected finite sums, found NaN or infinity")

@@ -15,7 +15,7 @@ private func sample() -> Table {
   #expect(
     sample().rendered(.aligned) == #"""
       name         count       value  shape
-      a"b\t\u{1b}     -3         0.1  [2, 3]
+      a"b\t\u001b     -3         0.1  [2, 3]
       long name        -  1.2346e+06  []
       -               12        -inf  -
                        0         nan  [1]/[2]
@@ -27,7 +27,8 @@ private func sample() -> Table {
 @Test func tabSeparatedTablesKeepFullPrecisionAndOneLineARow() {
   #expect(
     sample().rendered(.tsv)
-      == "name\tcount\tvalue\tshape\na\"b\\t\\u{1b}\t-3\t0.1\t[2, 3]\nlong name\t\t1234567.891\t[]\n"
+      == "name\tcount\tvalue\tshape\na\"b\\t\\u001b\t-3\t0.1\t[2, 3]\n"
+      + "long name\t\t1234567.891\t[]\n"
       + "\t12\t-inf\t\n\t0\tnan\t[1]/[2]\n")
 }
 

@@ -7,7 +7,7 @@ import Testing
 /// Bounds count roundings: an f32 operation is off by at most `unit` = 2^-24 of its result.
 @Suite struct ElementwiseTests {
   static let unit = 0x1p-24
-  static let tables = tiers.map { ($0.name, fpq_elementwise_of_tier($0.tier)!.pointee) }
+  static let tables = tiers.map { ($0.name, fpq_kernels_of_tier($0.tier)!.pointee) }
   static let lengths = [1, 2, 15, 16, 17, 31, 33, 64, 257, 1152]
 
   private func values(_ count: Int, seed: Int, range: Float = 1) -> [Float] {
@@ -18,7 +18,7 @@ import Testing
   /// The result of `kernel` on every tier, after checking that all are equal to the first.
   private func agreed(
     _ count: Int, from start: [Float]? = nil,
-    _ kernel: (fpq_elementwise_table, UnsafeMutablePointer<Float>) -> Void
+    _ kernel: (fpq_kernels, UnsafeMutablePointer<Float>) -> Void
   ) -> [Float] {
     let results = Self.tables.map { name, table in
       var y = start ?? [Float](repeating: .nan, count: count)
@@ -50,8 +50,8 @@ import Testing
 
   /// GELU as v / (1 + exp(-2u)).
   ///
-  /// Six roundings in u are 12 |u| units in the exponential, whose own error is 4 (2 ulp); the sum and the quotient
-  /// add 2. Beyond exp(88) the result is 0 for all purposes.
+  /// Six roundings in u are 12 |u| units in the exponential, whose own error is 4 (2 ulp); the sum
+  /// and the quotient add 2. Beyond exp(88) the result is 0 for all purposes.
   @Test func gelu() {
     let x =
       values(4096, seed: 1, range: 12) + values(255, seed: 2, range: 1e-3)
@@ -126,8 +126,9 @@ import Testing
       let variance = v.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(columns)
       let deviation = (variance + Double(Float(1e-6))).squareRoot()
       let largest = v.map(abs).max() ?? 0
-      // The mean is off by `roundings`, the difference from it by one more; both reach z and, through the
-      // variance, the deviation, which adds half its own roundings; three products and a sum end it.
+      // The mean is off by `roundings`, the difference from it by one more; both reach z and,
+      // through the variance, the deviation, which adds half its own roundings; three products and
+      // a sum end it.
       let offset = (roundings + 2) * Self.unit * largest / deviation
       for c in 0..<columns {
         let z = (v[c] - mean) / deviation
@@ -159,7 +160,8 @@ import Testing
 
   /// Softmax of logits of size A.
   ///
-  /// One is off by 2 units of A, so is the maximum, and their difference adds 2 A; the exponential adds 4. The sum has that error too, and its own roundings; reciprocal and product add 2.
+  /// One is off by 2 units of A, so is the maximum, and their difference adds 2 A; the exponential
+  /// adds 4. The sum has that error too, and its own roundings; reciprocal and product add 2.
   @Test(arguments: lengths)
   func softmax(columns: Int) {
     let (rows, stride) = (3, columns + 5)

@@ -8,10 +8,10 @@ import Testing
 @Suite struct GradientKernelTests {
   static let unit = ElementwiseTests.unit
   static let lengths = ElementwiseTests.lengths
-  static let tables = tiers.map { ($0.name, fpq_gradients_of_tier($0.tier)!.pointee) }
+  static let tables = tiers.map { ($0.name, fpq_kernels_of_tier($0.tier)!.pointee) }
 
   /// The result of `kernel` on every tier, after checking that all are equal to the first.
-  private func agreed<Value: Equatable>(_ kernel: (fpq_gradients_table) -> [Value]) -> [Value] {
+  private func agreed<Value: Equatable>(_ kernel: (fpq_kernels) -> [Value]) -> [Value] {
     let results = Self.tables.map { ($0, kernel($1)) }
     for (name, y) in results { #expect(Exact(y) == Exact(results[0].1), "\(name)") }
     return results[0].1
@@ -19,8 +19,9 @@ import Testing
 
   /// GELU' = s + 2 v s (1 - s) u'.
   ///
-  /// Six roundings in u are 12 |u| units in s (ElementwiseTests.gelu), and s has 5 of its own. 1 - s inherits what s is off by, which
-  /// the factor 2 v u' of up to 5 max(1, u) magnifies; seven products and a sum end it.
+  /// Six roundings in u are 12 |u| units in s (ElementwiseTests.gelu), and s has 5 of its own. 1 -
+  /// s inherits what s is off by, which the factor 2 v u' of up to 5 max(1, u) magnifies; seven
+  /// products and a sum end it.
   @Test func gelu() {
     var random = Generator(1)
     let x =
@@ -30,13 +31,13 @@ import Testing
     let inPlace = agreed { table in
       var dx = dy
       dx.withUnsafeMutableBufferPointer { buffer in
-        table.gelu_tanh(x.count, x, buffer.baseAddress, buffer.baseAddress)
+        table.gelu_tanh_gradient(x.count, x, buffer.baseAddress, buffer.baseAddress)
       }
       return dx.map(\.bitPattern)
     }
     let dx = agreed { table in
       var dx = [Float](repeating: .nan, count: x.count)
-      table.gelu_tanh(x.count, x, dy, &dx)
+      table.gelu_tanh_gradient(x.count, x, dy, &dx)
       return dx.map(\.bitPattern)
     }
     #expect(Exact(inPlace) == Exact(dx))
@@ -59,7 +60,8 @@ import Testing
 
   /// scale p (dp - sum p dp).
   ///
-  /// The sum over sixteen lanes makes columns / 16 + 5 roundings; the difference, two products and the inputs' own add 3.
+  /// The sum over sixteen lanes makes columns / 16 + 5 roundings; the difference, two products and
+  /// the inputs' own add 3.
   @Test(arguments: lengths)
   func softmax(columns: Int) {
     let rows = 3
@@ -68,7 +70,7 @@ import Testing
     let dp = random.floats(rows * columns)
     let dx = agreed { table in
       var dx = dp
-      table.softmax(rows, columns, 0.7, p, &dx)
+      table.softmax_gradient(rows, columns, 0.7, p, &dx)
       return dx.map(\.bitPattern)
     }.map { Float(bitPattern: $0) }
     for row in 0..<rows {
@@ -86,8 +88,9 @@ import Testing
 
   /// The norm's gradient by its definition.
   ///
-  /// n is off by (roundings + 2) units of the largest x over the deviation, and by `roundings / 2 + 4` of itself
-  /// (ElementwiseTests.layerNorm); the means of g and g n are off by `roundings` of the mean sizes, g n also by what n is.
+  /// n is off by (roundings + 2) units of the largest x over the deviation, and by `roundings / 2 +
+  /// 4` of itself (ElementwiseTests.layerNorm); the means of g and g n are off by `roundings` of
+  /// the mean sizes, g n also by what n is.
   @Test(arguments: lengths)
   func layerNorm(columns: Int) {
     let rows = 4
@@ -98,9 +101,9 @@ import Testing
     let results = agreed { table -> [Double] in
       var dx = [Float](repeating: .nan, count: rows * columns)
       var (scales, shifts) = (Array(start[..<columns]), Array(start[columns...]))
-      table.layer_norm(rows, columns, 1e-6, scale, x, dy, &dx, &scales, &shifts)
+      table.layer_norm_gradient(rows, columns, 1e-6, scale, x, dy, &dx, &scales, &shifts)
       var alone = [Float](repeating: .nan, count: rows * columns)
-      table.layer_norm(rows, columns, 1e-6, scale, x, dy, &alone, nil, nil)
+      table.layer_norm_gradient(rows, columns, 1e-6, scale, x, dy, &alone, nil, nil)
       #expect(bits(alone) == bits(dx))
       return dx.map(Double.init) + scales + shifts
     }

@@ -7,7 +7,8 @@ import Testing
 
 /// The rotation, centring and balancing of inputs.
 @Suite struct InputTransformTests {
-  /// Sylvester's matrix over the root of its size: entry (i, j) is -1 to the number of common ones of i and j.
+  /// Sylvester's matrix over the root of its size: entry (i, j) is -1 to the number of common ones
+  /// of i and j.
   @Test(arguments: [1, 2, 8, 16, 32, 128, 512])
   func hadamardIsSylvesters(block: Int) throws {
     var random = Generator(block)
@@ -15,7 +16,7 @@ import Testing
     var results: [[Float]] = []
     for (name, tier) in tiers {
       var y = x
-      try #require(fpq_elementwise_of_tier(tier)).pointee.hadamard(y.count, block, &y)
+      try #require(fpq_kernels_of_tier(tier)).pointee.hadamard(y.count, block, &y)
       results.append(y)
       #expect(bits(y) == bits(results[0]), "\(name)")
     }
@@ -25,7 +26,8 @@ import Testing
           $0 + ((i & $1).nonzeroBitCount % 2 == 0 ? 1 : -1) * Double(x[part * block + $1])
         }
         let found = Double(results[0][part * block + i])
-        // log2(block) additions and a product, each off by 2^-24 of sums of at most `block` values of 1.
+        // log2(block) additions and a product, each off by 2^-24 of sums of at most `block` values
+        // of 1.
         let bound = (log2(Double(block)) + 2) * 0x1p-24 * Double(block).squareRoot()
         #expect(abs(found - expected / Double(block).squareRoot()) <= bound)
       }
@@ -42,8 +44,7 @@ import Testing
     let center = random.floats(inputs, range: 2)
     let smooth = isBalanced ? random.floats(inputs).map { 0.1 + abs($0) } : nil
     let transform = InputTransform(center: center, smooth: smooth, hadamard: hadamard)
-    let turned = Matrix(rows: tokens, columns: inputs)
-    transform.apply(rows: tokens, columns: inputs, x.pointer, turned.pointer)
+    let turned = transform(x)
     let folded = transform.weight(weight)
     for t in 0..<tokens {
       for n in 0..<outputs {
@@ -53,7 +54,8 @@ import Testing
           other += Double(center[k]) * Double(weight.row(n)[k])
           other += Double(turned.row(t)[k]) * Double(folded.row(n)[k])
         }
-        // Some ten f32 roundings of numbers up to 50 (5 / .1) times weights up to 1.1, adding up at random over 192 channels.
+        // Some ten f32 roundings of numbers up to 50 (5 / .1) times weights up to 1.1, adding up at
+        // random over 192 channels.
         #expect(abs(plain - other) < 10 * 50 * 0x1p-24 * 192.0.squareRoot() * 4)
       }
     }

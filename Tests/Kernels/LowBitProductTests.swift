@@ -131,7 +131,7 @@ import Testing
         }
       }
       for (name, tier) in tiers {
-        let table = try #require(fpq_lowbit_of_tier(tier)).pointee
+        let table = try #require(fpq_kernels_of_tier(tier)).pointee
         var y = [Float](repeating: .nan, count: tokens * outputs)
         let all = fpq_block(token: 0, tokens: tokens, output: 0, outputs: outputs)
         weight.withPacked(shift: 1) { packed in

@@ -8,9 +8,10 @@ import Testing
 /// The tiers this processor has, with the names to record.
 let tiers: [(name: String, tier: fpq_tier)] = [
   ("scalar", FPQ_TIER_SCALAR), ("avx2", FPQ_TIER_AVX2), ("avx512", FPQ_TIER_AVX512),
-].filter { fpq_lowbit_of_tier($0.1) != nil }
+].filter { fpq_kernels_of_tier($0.1) != nil }
 
-/// A packed weight [outputs][inputs] with what it means, decoded by NumberFormat and not by the kernels.
+/// A packed weight [outputs][inputs] with what it means, decoded by NumberFormat and not by the
+/// kernels.
 struct WeightCase {
   let format: NumberFormat
   let outputs: Int
@@ -62,7 +63,8 @@ struct WeightCase {
 
   func scale(_ n: Int, _ g: Int) -> Float { Float(scales[n * groups + g]) }
 
-  /// Calls `body` with the weight as the kernels see it, every array `shift` bytes past an aligned address.
+  /// Calls `body` with the weight as the kernels see it, every array `shift` bytes past an aligned
+  /// address.
   func withPacked<T>(shift: Int = 0, _ body: (inout fpq_packed) throws -> T) rethrows -> T {
     func place<E>(_ values: [E]) -> UnsafeMutableRawBufferPointer {
       let bytes = values.count * MemoryLayout<E>.stride
@@ -158,12 +160,13 @@ struct TokenCase {
     return codes
   }
 
-  /// y by the kernel of `tier`, in blocks of the given size, with i16 codes when `words` and u8 otherwise.
+  /// y by the kernel of `tier`, in blocks of the given size, with i16 codes when `words` and u8
+  /// otherwise.
   func product(
     _ tier: fpq_tier, _ weight: WeightCase, words: Bool, bias: [Float]?, shift: Int = 0,
     block: (tokens: Int, outputs: Int)? = nil
   ) -> [Float] {
-    let table = fpq_lowbit_of_tier(tier)!.pointee
+    let table = fpq_kernels_of_tier(tier)!.pointee
     let bytes =
       words
       ? codes(weight, zero: Int16(0)).withUnsafeBytes { Array($0) }
@@ -222,7 +225,8 @@ struct TokenCase {
   }
 }
 
-/// Values to compare as one: the report of a difference shows the first few, not a diff of thousands, which takes minutes.
+/// Values to compare as one: the report of a difference shows the first few, not a diff of
+/// thousands, which takes minutes.
 struct Exact<Element: Equatable>: Equatable, CustomReflectable, CustomTestStringConvertible {
   let values: [Element]
 

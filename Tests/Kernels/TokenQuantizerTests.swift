@@ -35,12 +35,13 @@ import Testing
       fixed_scale: fixedScale)
   }
 
-  /// Codes (without offset or padding) and scales by `tier`; for wide formats code * scale instead of codes.
+  /// Codes (without offset or padding) and scales by `tier`; for wide formats code * scale instead
+  /// of codes.
   private func quantize(
     _ tier: fpq_tier, _ format: NumberFormat, perGroup: Bool, x: [Float], inputs: Int, group: Int,
     fixedScale: Float = 0
   ) throws -> (integers: [Int], scales: [Float], values: [Float]) {
-    let table = try #require(fpq_lowbit_of_tier(tier)).pointee
+    let table = try #require(fpq_kernels_of_tier(tier)).pointee
     let tokens = x.count / inputs
     let width = fpq_token_stride(inputs, group)
     let kernel = activation(format, perGroup: perGroup, fixedScale: fixedScale)

@@ -21,7 +21,8 @@ private struct Case {
   }
 }
 
-/// The output at the case's tolerance, and each block's at the same fraction of its own largest value.
+/// The output at the case's tolerance, and each block's at the same fraction of its own largest
+/// value.
 @Test(arguments: ["t5-a", "t5-b", "mt5"])
 func encoderMatchesTransformers(_ name: String) throws {
   let test = try Case(name)
@@ -74,7 +75,8 @@ func positionBiasMatchesTransformers(_ name: String) throws {
   }
 }
 
-/// Magnitudes at which the bucket changes, as executed in transformers (MODELS.md, section 3).
+/// Magnitudes at which the bucket changes, by running `T5Attention._relative_position_bucket` of
+/// transformers.
 @Test func bucketsChangeWhereTransformersChangesThem() throws {
   let bias = try RelativePositionBias(
     "encoder.block.0.layer.0.SelfAttention.relative_attention_bias", buckets: 32, maxDistance: 128,
@@ -149,11 +151,11 @@ private func failure(changing key: String, to value: String) throws -> String {
       + "expected shape [32, 4], found [32, 2]")
   #expect(
     try failure(changing: "d_kv", to: "9223372036854775807")
-      == "config.json: d_kv: expected a head size")
+      == "config.json: d_kv: expected a head size, found 9223372036854775807")
   #expect(
     try failure(changing: "relative_attention_num_buckets", to: "2").hasPrefix(
-      "config.json: expected at least 4"))
+      "config.json: relative_attention_num_buckets: expected at least 4"))
   #expect(
     try failure(changing: "d_model", to: "0")
-      == "config.json: d_model: expected a positive whole number, found number(\"0\")")
+      == "config.json: d_model: expected a positive whole number, found 0")
 }

@@ -155,5 +155,5 @@ private func mode(_ path: String) -> mode_t {
 }
 
 @Test func controlCharactersDoNotReachTheTerminal() {
-  #expect(Console.printable("a\u{1B}[2Jb\nc\td\u{9B}é") == "a\\u{1b}[2Jb\\nc\\td\\u{9b}é")
+  #expect(Console.printable("a\u{1B}[2Jb\nc\td\u{9B}é") == "a\\u001b[2Jb\\nc\\td\\u009bé")
 }

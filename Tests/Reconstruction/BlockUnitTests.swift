@@ -181,8 +181,7 @@ import Testing
         task.role, inputs: inputs, outputs: outputs, from: example.source.weights)
       var random = Generator(1)
       let x = Matrix(rows: 5, columns: inputs, values: random.floats(5 * inputs, range: 3))
-      let turned = Matrix(rows: 5, columns: inputs)
-      transform.apply(rows: 5, columns: inputs, x.pointer, turned.pointer)
+      let turned = transform(x)
       let bias = zip(try #require(original.bias), rounded.biasCorrection).map { $0 + $1 }
       let expected = project(turned, weight: rounded.quantized.dequantized(), bias: bias)
       let y = found(x)

@@ -65,8 +65,7 @@ import Testing
   private func sqnr(_ options: InputOptions, format: String? = nil) throws -> Double {
     let site = try SiteInput(moments, weights: [weight], options: options, readsGELU: false)
     let transform = site.transform
-    let prepared = Matrix(rows: x.rows, columns: x.columns)
-    transform.apply(rows: x.rows, columns: x.columns, x.pointer, prepared.pointer)
+    let prepared = transform(x)
     let activation = try #require(try ActivationFormat.parse("e2m3:token-group"))
     let rounded = activation.rounded(prepared, groupSize: 128)
     var own = transform.weight(weight)

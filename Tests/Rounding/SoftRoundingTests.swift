@@ -1,4 +1,5 @@
 import Formats
+import Kernels
 import Platform
 import Rounding
 import TestSupport
@@ -58,7 +59,7 @@ func softRoundingMatchesTorch(name: String, mode: String) throws {
     #expect(abs(mine - theirs) <= 3e-7 * theirs)
   }
   for (step, record) in losses.enumerated() {
-    soft.softWeights(to: softWeights.pointer)
+    soft.softWeights(to: softWeights.block())
     let theirs = try golden.tensor("\(name).\(mode).soft\(step)").floats()
     for index in theirs.indices where !excluded.contains(index) {
       #expect(abs(softWeights.pointer[index] - theirs[index]) <= softTolerance, "soft \(index)")
@@ -74,7 +75,7 @@ func softRoundingMatchesTorch(name: String, mode: String) throws {
     #expect((beta == nil) == (record["beta"]?.double == nil))
     if let beta, let expected = record["beta"]?.double { #expect(abs(beta - expected) < 1e-9) }
     let sum = soft.turn(
-      gradient.pointer, weights: [Float](repeating: 1, count: rows),
+      gradient.block(), weights: [Float](repeating: 1, count: rows),
       regulariser: beta == nil ? 0 : Float(lambda), beta: Float(beta ?? 2))
     if beta != nil {
       let regulariser = try #require(record["regulariser"]?.double)
@@ -88,7 +89,7 @@ func softRoundingMatchesTorch(name: String, mode: String) throws {
       let difference = abs(gradient.pointer[index] - gradients[index])
       #expect(difference <= gradientTolerance * largest, "gradient \(step) \(index)")
     }
-    soft.adamStep(gradient.pointer, rate: rate)
+    soft.adamStep(gradient.block(), rate: rate)
     let variables = try golden.tensor("\(name).\(mode).V\(step + 1)").floats()
     for index in variables.indices where !excluded.contains(index) {
       let difference = abs(soft.variable.pointer[index] - variables[index])

@@ -136,9 +136,17 @@ private func refusal(_ text: String, override name: String? = nil, steps: Int = 
   #expect(
     try refusal("{\(dpm), \"lambda_min_clipped\": -5.1}")
       == "\(file): lambda_min_clipped: expected -Infinity, found -5.1")
+  #expect(
+    try refusal("{\(dpm), \"lambda_min_clipped\": Infinity}")
+      == "\(file): lambda_min_clipped: expected -Infinity, found Infinity")
   for key in ["use_lu_lambdas", "use_flow_sigmas", "rescale_betas_zero_snr"] {
-    #expect(try refusal("{\(dpm), \"\(key)\": true}").hasPrefix("\(file): \(key): expected null"))
+    #expect(
+      try refusal("{\(dpm), \"\(key)\": true}")
+        == "\(file): \(key): expected null or false, found true")
   }
+  #expect(
+    try refusal("{\(dpm), \"trained_betas\": [0.1, 0.2]}")
+      == "\(file): trained_betas: expected null or false, found [0.1,0.2]")
   #expect(
     try refusal("{\(dpm), \"steps_offset\": 1000}")
       == "\(file): steps_offset: expected 0 ... 999, found 1000")
@@ -147,10 +155,56 @@ private func refusal(_ text: String, override name: String? = nil, steps: Int = 
       == "\(file): prediction_type: expected epsilon or v_prediction, found sample")
   #expect(
     try refusal("{\"_class_name\": \"DDPMScheduler\", \"variance_type\": \"learned_range\"}")
-      .hasPrefix("\(file): variance_type: expected fixed_small"))
+      == "\(file): variance_type: expected fixed_small or fixed_small_log or fixed_large, "
+      + "found learned_range")
   #expect(
     try refusal("{\"_class_name\": \"DDIMScheduler\", \"steps_offset\": 1}", steps: 1000)
       == "\(file): steps_offset: expected timesteps below 1000, found 1000")
+}
+
+/// A word in the file that names nothing is refused, never taken for the default.
+@Test(arguments: SchedulerName.allCases)
+func unknownWordsAreRefusedByKey(_ name: SchedulerName) throws {
+  let spacing = "linspace or leading or trailing"
+  let variance = "fixed_small or fixed_small_log or fixed_large"
+  let own: [(key: String, expected: String)] =
+    switch name {
+    case .dpmSolver:
+      [
+        ("algorithm_type", "dpmsolver++"), ("solver_type", "midpoint or heun"),
+        ("final_sigmas_type", "zero or sigma_min"),
+        ("variance_type", "\(variance) or fixed_large_log"),
+        ("prediction_type", "epsilon or v_prediction or sample"),
+      ]
+    case .ddim: [("prediction_type", "epsilon or v_prediction or sample")]
+    case .euler:
+      [
+        ("prediction_type", "epsilon or v_prediction"), ("interpolation_type", "linear"),
+        ("timestep_type", "discrete"), ("final_sigmas_type", "zero or sigma_min"),
+      ]
+    case .ddpm:
+      [("prediction_type", "epsilon or v_prediction or sample"), ("variance_type", variance)]
+    }
+  let all = own + [("beta_schedule", "linear or scaled_linear"), ("timestep_spacing", spacing)]
+  for (key, expected) in all {
+    for (value, line) in [
+      ("\"lineer\"", "expected \(expected), found lineer"),
+      ("\"\"", "expected \(expected), found "), ("[1, {}]", "expected a string, found [1,{}]"),
+    ] {
+      #expect(
+        try refusal("{\"\(key)\": \(value)}", override: name.rawValue)
+          == "scheduler_config.json: \(key): \(line)")
+    }
+    // Absent and null are the class's default.
+    #expect(try refusal("{\"\(key)\": null}", override: name.rawValue) == "none")
+  }
+  // Also where Karras' levels take the place of spaced ones.
+  if name == .dpmSolver || name == .euler {
+    #expect(
+      try refusal(
+        #"{"use_karras_sigmas": true, "timestep_spacing": "x"}"#, override: name.rawValue)
+        == "scheduler_config.json: timestep_spacing: expected \(spacing), found x")
+  }
 }
 
 @Test func stepCountsAreChecked() throws {
@@ -159,7 +213,8 @@ private func refusal(_ text: String, override name: String? = nil, steps: Int = 
   #expect(try refusal(dpm, steps: 1001) == "steps: expected 1 ... 1000, found 1001")
   let short = "{\"_class_name\": \"DDPMScheduler\", \"num_train_timesteps\": 50}"
   #expect(try refusal(short, steps: 51) == "steps: expected 1 ... 50, found 51")
-  // Rounding 1001 numbers to 0 ... 999 meets one timestep twice, which the second order cannot divide by.
+  // Rounding 1001 numbers to 0 ... 999 meets one timestep twice, which the second order cannot
+  // divide by.
   #expect(try refusal(dpm, steps: 1000).contains("1000 steps are too many"))
   #expect(try refusal(dpm, steps: 999) == "none")
 }

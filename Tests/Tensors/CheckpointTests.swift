@@ -73,8 +73,14 @@ func writesWhatTheSafetensorsLibraryWrites(_ name: String) throws {
   #expect(throws: Failure(index, "weight_map: expected tensor names and files, found none")) {
     try open("{}")
   }
-  #expect(throws: Failure(index, "x: expected the name of a shard in the same folder")) {
-    try open(#"{"weight_map":{"x":"../../etc/passwd"}}"#)
+  #expect(throws: Failure(index, "weight_map: expected tensor names and files, found {}")) {
+    try open(#"{"weight_map": {}}"#)
+  }
+  for shard in [#""../../etc/passwd""#, #""""#, "[1]"] {
+    #expect(
+      throws: Failure(
+        index, "x: expected the name of a shard in the same folder, found \(shard)")
+    ) { try open("{\"weight_map\": {\"x\": \(shard)}}") }
   }
   #expect(
     throws: Failure(folder.file("a.safetensors"), "expected a safetensors file, found none")

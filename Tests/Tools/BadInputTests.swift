@@ -170,6 +170,37 @@ struct BadInputTests {
     }
   }
 
+  @Test func `a configuration value of another kind, as it stands in the file`() throws {
+    let model = try copyOfModel { _ in }
+    let cases: [(file: String, key: String, value: String, line: String)] = [
+      ("transformer/config.json", "num_layers", "[1, 2]", "expected a whole number, found [1,2]"),
+      (
+        "scheduler/scheduler_config.json", "beta_end", #"{"a": "b"}"#,
+        #"expected a number, found {"a":"b"}"#
+      ),
+      (
+        "scheduler/scheduler_config.json", "prediction_type", #""epsilom""#,
+        "expected epsilon or v_prediction or sample, found epsilom"
+      ),
+      (
+        "vae/config.json", "down_block_types", #"["DownEncoderBlock2D", null]"#,
+        #"expected a list of strings, found ["DownEncoderBlock2D",null]"#
+      ),
+    ]
+    for (file, key, value, line) in cases {
+      let path = "\(model)/\(file)"
+      let original = try contents(path)
+      // The last of two equal keys counts.
+      let end = try #require(original.lastIndex(of: UInt8(ascii: "}")))
+      try (original[..<end] + Data(", \"\(key)\": \(value)}".utf8))
+        .write(to: URL(fileURLWithPath: path))
+      let result = try Shell.run("dit-run", ["-m", model, "-p", "owl", "-o", here.file("o.png")])
+      #expect(result.error == "dit-run: \(path): \(key): \(line)\n")
+      #expect(result.status == 1)
+      try original.write(to: URL(fileURLWithPath: path))
+    }
+  }
+
   @Test func `no prompts, and prompts that are no text`() throws {
     let cases: [(Data, String)] = [
       (Data(), "at least one prompt"), (Data("\n  \n".utf8), "at least one prompt"),

@@ -1,6 +1,7 @@
-# methods.tsv rows/METHOD:SEED:ACTIVATIONS.tsv -> how far each method is above its baseline at as many bits of activations, in dB of the mean squared
-# difference over all pictures, with the paired bootstrap's 95 % interval over prompts. Where both have several calibration seeds, a
-# prompt's squared difference is the mean over those that both have.
+# methods.tsv rows/METHOD:SEED:ACTIVATIONS.tsv -> how far each method is above its baseline at as
+# many bits of activations, in dB of the mean squared difference over all pictures, with the paired
+# bootstrap's 95 % interval over prompts. Where both have several calibration seeds, a prompt's
+# squared difference is the mean over those that both have.
 BEGIN { FS = OFS = "\t"; resamples = 2000 }
 FILENAME ~ /methods\.tsv$/ { baseline[$1] = $5; next }
 FNR == 1 {
@@ -11,7 +12,8 @@ FNR == 1 {
   method = part[1]
   class = bits(method, substr(name, RLENGTH + 1))
   key = method SUBSEP class SUBSEP part[2]
-  if (!(key in first)) first[key] = FILENAME # of two formats of as many bits, that of the name that sorts first
+  # Of two formats of as many bits, that of the name that sorts first.
+  if (!(key in first)) first[key] = FILENAME
   if (part[2] != "-") pairs[method SUBSEP class]
   seeds[part[2]]
 }
@@ -29,15 +31,11 @@ END {
   }
 }
 
-function bits(method, format) {
-  if (format == "own") return method ~ /a6$/ ? 6 : 8
-  return format == "none" ? 16 : format ~ /^(int8|e3m4)/ ? 8 : 6
-}
-
 function compare(method, base, class,   seed, i, r, a, b, count, own, theirs) {
   split("", own); split("", theirs)
   for (seed in seeds) {
-    if (!((method SUBSEP class SUBSEP seed) in first) || !((base SUBSEP class SUBSEP seed) in first)) continue
+    if (!((method SUBSEP class SUBSEP seed) in first)) continue
+    if (!((base SUBSEP class SUBSEP seed) in first)) continue
     for (i = 0; i < n; i++) {
       theirs[i] += square[method SUBSEP class SUBSEP seed SUBSEP order[i]]
       own[i] += square[base SUBSEP class SUBSEP seed SUBSEP order[i]]
@@ -52,7 +50,8 @@ function compare(method, base, class,   seed, i, r, a, b, count, own, theirs) {
   sort(sample, resamples)
   a = b = 0
   for (i = 0; i < n; i++) { a += own[i]; b += theirs[i] }
-  printf "%s\t%s\t%d\t%.2f\t%.2f\t%.2f\n", method, base, class, decibels(a / b), sample[int(resamples * .025)], sample[int(resamples * .975)]
+  printf "%s\t%s\t%d\t%.2f\t%.2f\t%.2f\n", method, base, class, decibels(a / b),
+    sample[int(resamples * .025)], sample[int(resamples * .975)]
 }
 
 function decibels(ratio) { return 10 * log(ratio) / log(10) }

@@ -1,10 +1,12 @@
 #!/bin/sh
-# One row of the evaluation: rounds the example model for one calibration, and draws with each activation format what is not there yet.
+# One row of the evaluation: rounds the example model for one calibration, and draws with each
+# activation format what is not there yet.
 #
 #   row.sh FOLDER NAME SEED FORMATS ROUND-OPTIONS...
 #
-# `float` is the float model itself; the formats `none` and `own` are W4A16 and what the packed model asks for.
-# FOLDER/rows/NAME:SEED:FORMAT.tsv gets the facts, (bits) to (latents), and the figures of every picture.
+# `float` is the float model itself; the formats `none` and `own` are W4A16 and what the packed
+# model asks for. FOLDER/rows/NAME:SEED:FORMAT.tsv gets the facts, (bits) to (latents), and the
+# figures of every picture.
 set -euf
 
 examples=$(dirname "$0")/..
@@ -35,10 +37,14 @@ pack() { # ROUND-OPTIONS...: packed.safetensors, and what it took in facts.tsv
   ) > "$work/times" 2> "$work/log"
   fpq-pack -t 1 -i "$work/codes.safetensors" -o "$work/packed.safetensors" --verify 2>> "$work/log"
   {
-    sed -n 's/.* layers at \([0-9.]*\) bits.* transformer at \([0-9.]*\);.*/(bits)\t\1\n(model bits)\t\2/p' "$work/log"
-    sed -n 's/.* peak memory \([0-9]*\) MB/(megabytes)\t\1/p' "$work/log"
+    sed -n -e 's/.* peak memory \([0-9]*\) MB/(megabytes)\t\1/p' \
+      -e 's/.* layers at \([0-9.]*\) bits.* at \([0-9.]*\);.*/(bits)\t\1\n(model bits)\t\2/p' \
+      "$work/log"
     # The second line is the user and system time of the processes that the shell has run.
-    awk 'NR == 2 { split($1 "m" $2, t, /[ms]+/); print "(seconds)\t" 60 * (t[1] + t[3]) + t[2] + t[4] }' "$work/times"
+    awk 'NR == 2 {
+      split($1 "m" $2, t, /[ms]+/)
+      print "(seconds)\t" 60 * (t[1] + t[3]) + t[2] + t[4]
+    }' "$work/times"
   } > "$work/facts.tsv"
 }
 

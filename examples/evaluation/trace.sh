@@ -1,6 +1,7 @@
 #!/bin/sh
-# Scale-aware against plain AdaRound with matched step size: the layers of a block by themselves with budgets of iterations, then one
-# block as a whole. One line for each point of each unit's learning; losses in units of nearest rounding's.
+# Scale-aware against plain AdaRound with matched step size: the layers of a block by themselves
+# with budgets of iterations, then one block as a whole. One line for each point of each unit's
+# learning; losses in units of nearest rounding's.
 #
 #   trace.sh STATISTICS FOLDER > trace.tsv
 set -euf
@@ -8,8 +9,9 @@ set -euf
 learn() { # VARIANT OBJECTIVE ITERATIONS OPTIONS...
   variant=$1 objective=$2 iterations=$3
   shift 3
-  fpq-round -i "$statistics" --recipe fp4dit-alpha --method adaround --objective "$objective" --iterations "$iterations" \
-    --layers "$layers" --trace "$out/unit-traces.tsv" -o "$out/codes.safetensors" "$@"
+  fpq-round -i "$statistics" --recipe fp4dit-alpha --method adaround --objective "$objective" \
+    --iterations "$iterations" --layers "$layers" --trace "$out/unit-traces.tsv" \
+    -o "$out/codes.safetensors" "$@"
   awk -v row="$variant	$objective	$iterations" 'NR > 1 { print row "\t" $0 }' "$out/unit-traces.tsv"
 }
 

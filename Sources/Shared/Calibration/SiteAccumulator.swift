@@ -90,16 +90,15 @@ package final class SiteAccumulator {
 
   /// Adds x x^T of the columns of `transposed` [K][tokens] to the triangle, in fixed blocks of rows.
   private func addMoments(_ transposed: Matrix) {
-    let (channels, tokens) = (transposed.rows, transposed.columns)
+    let channels = transposed.rows
     statistics.gram.withUnsafeMutableBufferPointer { gram in
       let target = gram.baseAddress!
       Parallel.chunks(of: channels, size: 64) { rows in
         let width = channels - rows.lowerBound
         let block = Matrix(rows: rows.count, columns: width)
-        let start = transposed.row(rows.lowerBound)
         multiply(
-          transposeB: true, rows: rows.count, columns: width, depth: tokens, start, tokens, start,
-          tokens, add: false, block.pointer, width)
+          transposeB: true, transposed.block(rows: rows),
+          transposed.block(rows: rows.lowerBound..<channels), into: block.block())
         for row in rows {
           let source = block.row(row - rows.lowerBound)
           let line = target + SiteStatistics.start(row, of: channels)

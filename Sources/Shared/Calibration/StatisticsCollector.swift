@@ -43,6 +43,18 @@ package final class StatisticsCollector: LayerObserver {
     sites.values.map(\.statistics).sorted { $0.site < $1.site }
   }
 
+  /// Refuses to have seen nothing of what a layer reads.
+  ///
+  /// - Parameters:
+  ///   - roles: of all layers of the model.
+  ///   - place: names the model.
+  /// - Throws: `Failure` naming the first layer whose site saw no row.
+  package func check(_ roles: LayerRoles, place: String) throws {
+    for role in roles.all where sites[role.site].map({ $0.statistics.count == 0 }) ?? true {
+      throw Failure("\(place): \(role.name)", "expected inputs to sum up, saw none")
+    }
+  }
+
   /// False when a NaN or infinity was seen.
   package var isFinite: Bool { sites.values.allSatisfy(\.statistics.isFinite) }
 

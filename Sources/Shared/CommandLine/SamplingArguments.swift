@@ -1,7 +1,8 @@
 import ArgumentParser
 import Sampling
 
-/// How pictures are sampled: the options that `dit-run` and `fpq-stats` share, named as in diffusers.
+/// How pictures are sampled: the options that `dit-run` and `fpq-stats` share, named as in
+/// diffusers.
 package struct SamplingArguments: ParsableArguments {
   @Option(help: "Denoising steps, 1 to 1000.")
   package var steps = 20

@@ -2,38 +2,58 @@ import ArgumentParser
 import Foundation
 import Platform
 
-/// A command-line tool: arguments by ArgumentParser, failures as one line on stderr, exit codes 0, 1, 2, 64.
+/// A command-line tool: arguments by ArgumentParser, failures as one line on stderr, exit codes 0,
+/// 1, 2, 64.
 package protocol Tool: ParsableCommand {}
 
 extension Tool {
   /// Parses, runs, and turns what is thrown into the one-line form and the exit code.
   ///
-  /// 1: it could not be done; 2: it was done, and a threshold that the user gave was missed; 64: the arguments are wrong.
+  /// 1: it could not be done; 2: it was done, and a threshold that the user gave was missed; 64:
+  /// the arguments are wrong.
   package static func main() {
     Console.openStandardDescriptors()
     Console.toolName = _commandName
     Interrupt.install()
-    do {
+    let code = outcome {
       try requireUTF8Arguments()
       var command = try parseAsRoot()
       try command.run()
+    }
+    exit(withError: code)
+  }
+
+  /// Runs `body`, says what it throws, and returns what to exit with.
+  private static func outcome(_ body: () throws -> Void) -> ExitCode {
+    do {
+      try body()
+      return .success
     } catch let failure as Failure {
       Console.say(failure.description)
-      exit(withError: ExitCode.failure)
+      return .failure
     } catch let missed as ThresholdMissed {
       Console.say(missed.description)
-      exit(withError: ExitCode(2))
+      return ExitCode(2)
     } catch {
-      // What Foundation throws would be printed as a paragraph; the parser's own errors are 64, or 0 for --help.
-      if !(error is ExitCode), exitCode(for: error) == .failure {
+      let code = exitCode(for: error)
+      let text = fullMessage(for: error, columns: helpColumns)
+      switch code {
+      case .success: return outcome { try Console.output(text + "\n") }
+      case .failure:
+        // What Foundation throws would be printed as a paragraph.
         Console.say(Failure(message(for: error)).description)
-        exit(withError: ExitCode.failure)
+      default: Console.show(text)
       }
-      exit(withError: error)
+      return code
     }
   }
 
-  /// Swift repairs arguments that are no UTF-8 without a word; a prompt or a file name would quietly be another.
+  /// The same for every terminal: lines of examples, which stay below it, must be whole where they
+  /// are copied from, and a terminal that is narrower wraps them without a line break in them.
+  private static var helpColumns: Int { 80 }
+
+  /// Swift repairs arguments that are no UTF-8 without a word; a prompt or a file name would
+  /// quietly be another.
   private static func requireUTF8Arguments() throws {
     for number in 1..<max(1, Int(CommandLine.argc)) {
       guard let argument = CommandLine.unsafeArgv[number] else { continue }

@@ -1,6 +1,4 @@
-import CKernels
 import Kernels
-import Platform
 import Tensors
 
 extension Tape {
@@ -39,40 +37,4 @@ extension Tape {
       dv?.add(parts.v)
     }
   }
-}
-
-/// The gradients by q, k and v from dy [batch * queries][heads * headSize].
-///
-/// All products are of one head's channels inside rows that hold all heads.
-private func attentionGradients(
-  _ weights: AttentionWeights, values v: Matrix, _ dy: Matrix
-) -> (q: Matrix, k: Matrix, v: Matrix) {
-  let (q, k) = (weights.q, weights.k)
-  let (keys, width, headSize) = (weights.keys, q.columns, weights.headSize)
-  let dq = Matrix(rows: q.rows, columns: width)
-  let (dk, dv) = (Matrix(rows: k.rows, columns: width), Matrix(rows: k.rows, columns: width))
-  Parallel.forEach(weights.batch * weights.heads) { index in
-    let (sample, head) = (index / weights.heads, index % weights.heads)
-    let (channel, firstKey) = (head * headSize, sample * keys)
-    for tile in 0..<weights.tiles {
-      let queries = weights.queries(ofTile: tile)
-      let (rows, first) = (queries.count, sample * weights.queries + queries.lowerBound)
-      let p = weights(sample: sample, head: head, queries: queries)
-      multiply(
-        transposeA: true, rows: keys, columns: headSize, depth: rows, p.pointer, keys,
-        dy.row(first) + channel, width, add: tile > 0, dv.row(firstKey) + channel, width)
-      let ds = Matrix(rows: rows, columns: keys)
-      multiply(
-        transposeB: true, rows: rows, columns: keys, depth: headSize, dy.row(first) + channel,
-        width, v.row(firstKey) + channel, width, add: false, ds.pointer, keys)
-      fpq_softmax_gradient(rows, keys, weights.scale, p.pointer, ds.pointer)
-      multiply(
-        rows: rows, columns: headSize, depth: keys, ds.pointer, keys, k.row(firstKey) + channel,
-        width, add: false, dq.row(first) + channel, width)
-      multiply(
-        transposeA: true, rows: keys, columns: headSize, depth: rows, ds.pointer, keys,
-        q.row(first) + channel, width, add: tile > 0, dk.row(firstKey) + channel, width)
-    }
-  }
-  return (dq, dk, dv)
 }

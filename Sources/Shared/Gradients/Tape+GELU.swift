@@ -1,4 +1,3 @@
-import CKernels
 import Kernels
 import Tensors
 
@@ -11,17 +10,8 @@ extension Tape {
   /// - Returns: [rows][columns].
   package func gelu(_ x: Variable) -> Variable {
     let (input, dx) = (x.value, x.gradient)
-    let y = Matrix(rows: input.rows, columns: input.columns)
-    RowChunks(of: y).forEach { _, rows in
-      let first = rows.lowerBound
-      fpq_gelu_tanh(rows.count * y.columns, input.row(first), y.row(first))
-    }
-    return record(y, from: [dx]) { dy in
-      RowChunks(of: dy).forEach { _, rows in
-        let first = dy.row(rows.lowerBound)
-        fpq_gelu_tanh_gradient(
-          rows.count * dy.columns, input.row(rows.lowerBound), first, first)
-      }
+    return record(input.gelu(), from: [dx]) { dy in
+      dy.applyGELUGradient(at: input)
       dx?.add(dy)
     }
   }

@@ -12,9 +12,7 @@ extension Tape {
   ///   - bias: [1][outputs], or nil.
   /// - Returns: [tokens][outputs].
   package func linear(_ x: Variable, weight: Variable, bias: Variable?) -> Variable {
-    let y = withExtendedLifetime(bias) {
-      project(x.value, weight: weight.value, bias: bias.map { UnsafePointer($0.value.pointer) })
-    }
+    let y = project(x.value, weight: weight.value, bias: bias?.value.values)
     let (dx, dw, db) = (x.gradient, weight.gradient, bias?.gradient)
     let input = dw == nil ? nil : x.value
     let matrix = dx == nil ? nil : weight.value

@@ -23,16 +23,9 @@ extension Tape {
   ///   - transform: center, smooth and blocks.
   /// - Returns: [tokens][inputs].
   package func transform(_ x: Variable, by transform: InputTransform) -> Variable {
-    let (input, dx) = (x.value, x.gradient)
-    let y = Matrix(rows: input.rows, columns: input.columns)
-    RowChunks(of: y).forEach { _, rows in
-      let first = rows.lowerBound
-      transform.apply(rows: rows.count, columns: y.columns, input.row(first), y.row(first))
-    }
-    return record(y, from: [dx]) { dy in
-      RowChunks(of: dy).forEach { _, rows in
-        transform.pullBack(rows: rows.count, columns: dy.columns, dy.row(rows.lowerBound))
-      }
+    let dx = x.gradient
+    return record(transform(x.value), from: [dx]) { dy in
+      transform.pullBack(dy)
       dx?.add(dy)
     }
   }

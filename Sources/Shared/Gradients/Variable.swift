@@ -1,4 +1,3 @@
-import CKernels
 import Kernels
 import Tensors
 
@@ -34,10 +33,7 @@ package final class Gradient {
       self.matrix = part
       return
     }
-    RowChunks(of: matrix).forEach { _, rows in
-      let first = rows.lowerBound
-      fpq_add_residual(rows.count, matrix.columns, nil, part.row(first), matrix.row(first))
-    }
+    matrix.add(part)
   }
 
   /// Takes the sum away, so that the next part starts a new one.

@@ -6,7 +6,8 @@ package struct ComparePictures {
   private let pairs: [PicturePair]
   private let qualities: [ImageQuality]
 
-  /// Compares the file `b` with `a`, or all PNG files of the folder `b` with those of equal names in `a`.
+  /// Compares the file `b` with `a`, or all PNG files of the folder `b` with those of equal names
+  /// in `a`.
   package init(_ a: String, _ b: String) throws {
     pairs = try picturePairs(a, b)
     qualities = try pairs.map {
@@ -16,8 +17,8 @@ package struct ComparePictures {
 
   /// The rows to print: one for a pair of files.
   ///
-  /// For folders a row for each picture, then `(mean)` with the means of the rows, and
-  /// `(all)` with the PSNR of the mean squared difference over all pictures, which the worst ones dominate.
+  /// For folders a row for each picture, then `(mean)` with the means of the rows, and `(all)` with
+  /// the PSNR of the mean squared difference over all pictures, which the worst ones dominate.
   package var table: Table {
     if qualities.count == 1 { return qualities[0].table }
     var table = Table(["picture", "psnr_db", "ssim", "sharpness", "max_difference"])

@@ -8,7 +8,8 @@ package struct CompareTensors {
   private let below: [(name: String, found: String)]
   private let count: Int
 
-  /// Compares all tensors of `a` and `b` by name; `threshold` is the SQNR in dB that each must reach.
+  /// Compares all tensors of `a` and `b` by name; `threshold` is the SQNR in dB that each must
+  /// reach.
   package init(_ a: String, _ b: String, threshold: Double?) throws {
     let (first, second) = (try OpenedTensors(a), try OpenedTensors(b))
     let (inFirst, inSecond) = (Set(first.names), Set(second.names))
@@ -49,7 +50,8 @@ package struct CompareTensors {
     guard let threshold, let worst = below.first else { return }
     throw ThresholdMissed(
       worst.name,
-      "expected an SQNR of \(String(format: "%g", threshold)) dB, found \(worst.found) (\(below.count) of \(count) tensors miss it)"
+      "expected an SQNR of \(String(format: "%g", threshold)) dB, found \(worst.found)"
+        + " (\(below.count) of \(count) tensors miss it)"
     )
   }
 

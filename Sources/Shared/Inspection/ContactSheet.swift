@@ -10,7 +10,8 @@ package struct ContactSheet {
 
   package init() {}
 
-  /// Writes the sheet of `inputs` to `output`: PNG files in the order given, or, for two folders, pairs of equal names.
+  /// Writes the sheet of `inputs` to `output`: PNG files in the order given, or, for two folders,
+  /// pairs of equal names.
   package func write(_ inputs: [String], to output: String) throws {
     let paths: [String]
     var pairs: [PicturePair] = []
@@ -22,7 +23,8 @@ package struct ContactSheet {
     try file.commit()
   }
 
-  /// Lays `images` out left to right, top to bottom, on white, with a gap between pictures and a wider one between pairs.
+  /// Lays `images` out left to right, top to bottom, on white, with a gap between pictures and a
+  /// wider one between pairs.
   func compose(_ images: [Image], paired: Bool) -> Image {
     let cellWidth = (images.map(\.width).max() ?? 1) * scale
     let cellHeight = (images.map(\.height).max() ?? 1) * scale

@@ -2,9 +2,12 @@ import Foundation
 import Platform
 import Tensors
 
-/// `fpq-show stats`: what a file says about itself; for statistics also one row an input site, for a PNG its size and texts.
+/// `fpq-show stats`: what a file says about itself; for statistics also one row per input site, for
+/// a PNG its size and texts.
 package enum DescribeFile {
-  /// Below this many tokens per channel the Gram matrix is a poor estimate (FRONTIER: shown, warning below 16).
+  /// Below this many tokens per channel the Gram matrix is a poor estimate, and a warning says so.
+  ///
+  /// Its rank and its small eigenvalues then depend on which tokens were seen.
   package static let enoughTokens = 16.0
 
   package static func report(_ path: String) throws -> Report {
@@ -50,10 +53,11 @@ package enum DescribeFile {
       let top = site.offCentre.prefix(3).map { String(format: "%d:%.3g", $0.channel, $0.ratio) }
       table.append([
         .text(site.name), .integer(site.channels), .number(site.tokens),
-        .number(site.tokensPerChannel), .number(site.rootMeanSquare), .number(site.absmax),
-        .number(site.absmax / site.rootMeanSquare),
+        .number(site.tokensPerChannel), site.rootMeanSquare.map { .number($0) } ?? .none,
+        .number(site.absmax),
+        site.rootMeanSquare.map { .number(site.absmax / $0) } ?? .none,
         site.offCentre.first.map { .number($0.ratio) } ?? .none,
-        .text(top.joined(separator: " ")),
+        top.isEmpty ? .none : .text(top.joined(separator: " ")),
       ])
     }
     if let least = sparse.min(by: { $0.tokensPerChannel < $1.tokensPerChannel }) {

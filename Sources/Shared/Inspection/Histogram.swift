@@ -9,7 +9,8 @@ package struct Histogram {
   package let largest: Double
   package let counts: [Int]
 
-  /// Counts the finite values of `name` in `path` in `bins` ranges from the smallest to the largest.
+  /// Counts the finite values of `name` in `path` in `bins` ranges from the smallest to the
+  /// largest.
   package init(_ path: String, tensor name: String, bins: Int) throws {
     let tensor = try OpenedTensors(path).tensor(name)
     title = name
@@ -42,7 +43,8 @@ package struct Histogram {
     return bin == counts.count ? largest : smallest * (1 - part) + largest * part
   }
 
-  /// One row a range; bars only for people, at most `barWidth` long, as log(1 + count) when `logarithmic`.
+  /// One row per range; bars only for people, at most `barWidth` long, as log(1 + count) when
+  /// `logarithmic`.
   package func table(_ style: Table.Style, logarithmic: Bool, barWidth: Int = 50) -> Table {
     let scale = { (count: Int) in logarithmic ? log1p(Double(count)) : Double(count) }
     let full = scale(counts.max() ?? 0)

@@ -3,11 +3,13 @@ import Platform
 
 /// How close one picture is to another: PSNR, SSIM, and whether it became softer.
 package struct ImageQuality {
-  /// 10 log10(255^2 / mean squared difference) over all RGB values, in dB; infinite for equal pictures.
+  /// 10 log10(255^2 / mean squared difference) over all RGB values, in dB; infinite for equal
+  /// pictures.
   package let psnr: Double
   /// The mean over R, G and B of the structural similarity of each channel.
   package let ssim: Double
-  /// The variance of the Laplacian of the second picture's luma over the first's: below 1, detail was lost.
+  /// The variance of the Laplacian of the second picture's luma over the first's: below 1, detail
+  /// was lost.
   package let sharpness: Double
   /// The largest difference of one value, 0...255.
   package let largest: Int
@@ -17,14 +19,14 @@ package struct ImageQuality {
     guard reference.width == other.width, reference.height == other.height else {
       throw Failure(
         place,
-        "expected \(reference.width)x\(reference.height) pixels, found \(other.width)x\(other.height)"
-      )
+        "expected \(reference.width)x\(reference.height) pixels, "
+          + "found \(other.width)x\(other.height)")
     }
     guard min(reference.width, reference.height) >= StructuralSimilarity.window else {
       throw Failure(
         place,
-        "expected at least \(StructuralSimilarity.window) pixels each way, found \(other.width)x\(other.height)"
-      )
+        "expected at least \(StructuralSimilarity.window) pixels each way, "
+          + "found \(other.width)x\(other.height)")
     }
     var (squares, largest) = (0, 0)
     for (a, b) in zip(reference.pixels, other.pixels) {
@@ -48,8 +50,8 @@ package struct ImageQuality {
     return table
   }
 
-  /// All of `pictures` together: the PSNR of the mean squared difference over all values, which the worst ones dominate; the means
-  /// of SSIM and sharpness; the largest difference.
+  /// All of `pictures` together: the PSNR of the mean squared difference over all values, which the
+  /// worst ones dominate; the means of SSIM and sharpness; the largest difference.
   package init(all pictures: [ImageQuality]) {
     let count = Double(pictures.count)
     psnr = -10 * log10(pictures.map { pow(10, -$0.psnr / 10) }.reduce(0, +) / count)

@@ -1,7 +1,7 @@
 import Platform
 import Tensors
 
-/// `fpq-show ls`: one row a tensor, with what its values are like.
+/// `fpq-show ls`: one row per tensor, with what its values are like.
 package enum ListTensors {
   /// A table of all tensors of `paths`; the file is a column when there are several.
   ///

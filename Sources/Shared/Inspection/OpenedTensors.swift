@@ -2,9 +2,11 @@ import Foundation
 import Platform
 import Tensors
 
-/// All tensors of what a user names: a safetensors file, `-`, a folder of weights, or a whole pipeline folder.
+/// All tensors of what a user names: a safetensors file, `-`, a folder of weights, or a whole
+/// pipeline folder.
 ///
-/// In a pipeline folder the parts with weights are opened, and names begin with the part: `transformer/pos_embed.proj.weight`.
+/// In a pipeline folder the parts with weights are opened, and names begin with the part:
+/// `transformer/pos_embed.proj.weight`.
 package struct OpenedTensors {
   package let path: String
   package let metadata: [String: String]
@@ -19,8 +21,7 @@ package struct OpenedTensors {
       self.init(path: file.path, metadata: file.metadata, parts: [("", file)])
       return
     }
-    let entries = (try? FileManager.default.contentsOfDirectory(atPath: path).sorted()) ?? []
-    let parts = entries.filter { Checkpoint.isPresent(in: "\(path)/\($0)") }
+    let parts = try folderContents(path).filter { Checkpoint.isPresent(in: "\(path)/\($0)") }
     if parts.isEmpty || Checkpoint.isPresent(in: path) {
       let checkpoint = try Checkpoint(folder: path)
       self.init(path: path, metadata: checkpoint.metadata, parts: [("", checkpoint)])

@@ -8,9 +8,11 @@ package struct PicturePair: Sendable {
   package let b: String
 }
 
-/// The pictures to compare: the two files, or, for two folders, the PNG files of equal names in both.
+/// The pictures to compare: the two files, or, for two folders, the PNG files of equal names in
+/// both.
 ///
-/// - Throws: `Failure` when one is a folder and the other is not, or when a name is missing in one of them.
+/// - Throws: `Failure` when one is a folder and the other is not, or when a name is missing in one
+///   of them.
 package func picturePairs(_ a: String, _ b: String) throws -> [PicturePair] {
   switch (try pictures(in: a), try pictures(in: b)) {
   case (nil, nil): return [PicturePair(name: b, a: a, b: b)]
@@ -32,8 +34,5 @@ private func pictures(in path: String) throws -> [String]? {
   var isFolder: ObjCBool = false
   guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue
   else { return nil }
-  do {
-    return try FileManager.default.contentsOfDirectory(atPath: path)
-      .filter { $0.hasSuffix(".png") }.sorted()
-  } catch { throw Failure(path, "cannot be read") }
+  return try folderContents(path).filter { $0.hasSuffix(".png") }
 }

@@ -1,17 +1,21 @@
+import Foundation
 import Platform
 import Streams
 import Tensors
 
 /// What the sums over all tokens at one input site say about its activations.
 ///
-/// Reads `S.gram` [channels (channels + 1) / 2] (the upper triangle of the sum of x x^T), `S.sum` [channels], `S.absmax` [channels] and `S.count` [].
+/// Reads `S.gram` [channels (channels + 1) / 2] (the upper triangle of the sum of x x^T), `S.sum`
+/// [channels], `S.absmax` [channels] and `S.count` [].
 struct SiteSummary {
   let name: String
   let channels: Int
   let tokens: Double
-  let rootMeanSquare: Double
+  /// Over all tokens and channels; nil for a site that saw no token.
+  let rootMeanSquare: Double?
   let absmax: Double
-  /// Channels by how far their mean is from zero in units of their standard deviation, largest first.
+  /// Channels by how far their mean is from zero in units of their standard deviation, largest
+  /// first; none for a site that saw no token.
   let offCentre: [(channel: Int, ratio: Double)]
 
   var tokensPerChannel: Double { tokens / Double(channels) }
@@ -33,8 +37,9 @@ struct SiteSummary {
       return values
     }
     let tokens = try vector("count", [])[0]
-    guard tokens > 0, tokens.isFinite else {
-      throw Failure(gram.place, "expected a positive count of tokens, found \(tokens)")
+    guard tokens >= 0, tokens.isFinite else {
+      throw Failure(
+        "\(source.path): \(name).count", String(format: "expected a count, found %g", tokens))
     }
     let sums = try vector("sum", [channels])
     let squares = try (0..<channels).map { channel in
@@ -49,6 +54,13 @@ struct SiteSummary {
     self.channels = channels
     self.tokens = tokens
     absmax = try vector("absmax", [channels]).reduce(0) { max($0, $1) }
+    guard tokens > 0 else {
+      guard (sums + squares + [absmax]).allSatisfy({ $0 == 0 }) else {
+        throw Failure(gram.place, "expected zeros for a count of 0, found others")
+      }
+      (rootMeanSquare, offCentre) = (nil, [])
+      return
+    }
     rootMeanSquare = (squares.reduce(0, +) / (tokens * Double(channels))).squareRoot()
     offCentre = (0..<channels).map { channel in
       let mean = sums[channel] / tokens

@@ -4,8 +4,9 @@ import Platform
 /// SSIM of two channels of 8 bits.
 ///
 /// Wang, Bovik, Sheikh, Simoncelli, IEEE Transactions on Image Processing 13(4), 2004, equation 13.
-/// Gaussian window 11x11 with sigma 1.5, K1 = 0.01, K2 = 0.03, range 255, mean over the positions where the whole window fits: what
-/// `skimage.metrics.structural_similarity(a, b, gaussian_weights=True, use_sample_covariance=False)` computes.
+/// Gaussian window 11x11 with sigma 1.5, K1 = 0.01, K2 = 0.03, range 255, mean over the positions
+/// where the whole window fits: what `skimage.metrics.structural_similarity` computes with
+/// `gaussian_weights=True, use_sample_covariance=False`.
 enum StructuralSimilarity {
   static let window = 11
 
@@ -35,7 +36,8 @@ enum StructuralSimilarity {
   /// The sum of SSIM over the windows whose first row is `y`.
   private static func rowSum(_ a: Plane, _ b: Plane, _ y: Int) -> Double {
     let width = a.width
-    // Weighted down the columns: a, b, a^2, b^2, ab, each [width]; then across, position by position.
+    // Weighted down the columns: a, b, a^2, b^2, ab, each [width]; then across, position by
+    // position.
     var columns = [[Double]](repeating: [Double](repeating: 0, count: width), count: 5)
     for (row, weight) in weights.enumerated() {
       let start = (y + row) * width

@@ -2,9 +2,11 @@ import Foundation
 import Platform
 import Tensors
 
-/// Rows of named columns, printed for people (aligned), for `cut` and spreadsheets (TSV), or for programs (JSON).
+/// Rows of named columns, printed for people (aligned), for `cut` and spreadsheets (TSV), or for
+/// programs (JSON).
 ///
-/// JSON is a list with one object a row. It has no infinity: `inf`, `-inf` and `nan` are strings there, and a missing value is null.
+/// JSON is a list with one object per row. It has no infinity: `inf`, `-inf` and `nan` are strings
+/// there, and a missing value is null.
 package struct Table: Equatable {
   package enum Cell: Equatable {
     case text(String)
@@ -116,7 +118,8 @@ package struct Report {
 
   /// The text in the given style.
   ///
-  /// Aligned: properties, an empty line, the table. TSV: properties as lines that begin with `#`. JSON: one object.
+  /// Aligned: properties, an empty line, the table. TSV: properties as lines that begin with `#`.
+  /// JSON: one object.
   package func rendered(_ style: Table.Style) -> String {
     switch style {
     case .json:

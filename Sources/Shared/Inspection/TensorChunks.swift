@@ -12,7 +12,8 @@ extension Tensor {
 
   private static let chunk = 1 << 16
 
-  /// What `body` makes of each piece of the elements, read as f64, in order; pieces run on all cores.
+  /// What `body` makes of each piece of the elements, read as f64, in order; pieces run on all
+  /// cores.
   ///
   /// The borders are fixed, so sums over the result are the same for any number of threads.
   func mapChunks<Part>(_ body: (_ first: Int, UnsafeBufferPointer<Double>) throws -> Part) throws

@@ -2,10 +2,12 @@ import Foundation
 import Platform
 import Tensors
 
-/// How far one tensor is from another of the same shape: signal-to-quantization-noise ratio and largest difference.
+/// How far one tensor is from another of the same shape: signal-to-quantization-noise ratio and
+/// largest difference.
 ///
-/// SQNR = 10 log10(sum a^2 / sum (a - b)^2) in dB, the first tensor being the signal. Equal infinities and NaN on both
-/// sides count as no difference; a NaN or infinity on one side counts as infinite noise.
+/// SQNR = 10 log10(sum a^2 / sum (a - b)^2) in dB, the first tensor being the signal. Equal
+/// infinities and NaN on both sides count as no difference; a NaN or infinity on one side counts as
+/// infinite noise.
 package struct TensorDifference {
   package private(set) var signal = 0.0
   package private(set) var noise = 0.0

@@ -34,7 +34,8 @@ package func attention(
   return output
 }
 
-/// The weights `softmax(scale q k^T + bias)` that attention gives to the keys, computed a tile at a time.
+/// The weights `softmax(scale q k^T + bias)` that attention gives to the keys, computed a tile at a
+/// time.
 package struct AttentionWeights {
   /// The [keys] floats added to the scaled logits of one sample, head and query.
   package typealias Bias = (_ sample: Int, _ head: Int, _ query: Int) -> UnsafePointer<Float>

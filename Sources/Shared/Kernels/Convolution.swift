@@ -3,11 +3,13 @@ import Foundation
 import Platform
 import Tensors
 
-/// A square convolution on channels-last maps: torch.nn.Conv2d, as one dense product a tile of the output.
+/// A square convolution on channels-last maps: torch.nn.Conv2d, as one dense product a tile of the
+/// output.
 ///
-/// A tile's windows are laid side by side in a small buffer (im2col) that stays in the cache. The norm and the activation before the
-/// convolution are applied while that buffer is filled, and a residual is added while the result is stored, so that a
-/// network needs no further maps for them. Tiles depend on the shape alone, so the result does not depend on the number of threads.
+/// A tile's windows are laid side by side in a small buffer (im2col) that stays in the cache. The
+/// norm and the activation before the convolution are applied while that buffer is filled, and a
+/// residual is added while the result is stored, so that a network needs no further maps for them.
+/// Tiles depend on the shape alone, so the result does not depend on the number of threads.
 package struct Convolution: Sendable {
   /// How the output's size follows from the input's.
   package enum Sampling: Sendable {
@@ -29,7 +31,8 @@ package struct Convolution: Sendable {
 
   /// Reads `<name>.weight` [outputs][inputs][kernel][kernel] and `<name>.bias` [outputs].
   ///
-  /// - Throws: `Failure` naming the file and the tensor for one that is missing or has another shape or type.
+  /// - Throws: `Failure` naming the file and the tensor for one that is missing or has another
+  ///   shape or type.
   package init(
     _ name: String, inputs: Int, outputs: Int, kernel: Int = 3, sampling: Sampling = .same,
     from source: any TensorSource
@@ -60,7 +63,8 @@ package struct Convolution: Sendable {
   /// - Parameters:
   ///   - x: [height][width][inputs].
   ///   - norm: applied to `x` first, followed by SiLU; padding stays zero.
-  ///   - residual: [output height][output width][outputs], changed in place into its sum with the result.
+  ///   - residual: [output height][output width][outputs], changed in place into its sum with the
+  ///     result.
   /// - Returns: [output height][output width][outputs]; `residual` itself when given.
   package func callAsFunction(
     _ x: FeatureMap, norm: ChannelTransform? = nil, addingTo residual: FeatureMap? = nil
@@ -124,7 +128,8 @@ private struct Tile {
     products = Matrix(rows: height * width, columns: convolution.outputs)
   }
 
-  /// Copies what the output pixels `rows` x `columns` read of x, transformed and padded, and lays out their windows.
+  /// Copies what the output pixels `rows` x `columns` read of x, transformed and padded, and lays
+  /// out their windows.
   func fill(from x: FeatureMap, norm: ChannelTransform?, rows: Range<Int>, columns: Range<Int>) {
     let (kernel, inputs) = (convolution.kernel, convolution.inputs)
     let pad = convolution.sampling == .halved ? 0 : kernel / 2
@@ -149,7 +154,8 @@ private struct Tile {
     }
   }
 
-  /// Fills one row of the region, from pixel `start` of it, with pixels `columns` of input row `row`, either of which may be padding.
+  /// Fills one row of the region, from pixel `start` of it, with pixels `columns` of input row
+  /// `row`, either of which may be padding.
   private func fillRow(
     _ start: Int, from x: FeatureMap, norm: ChannelTransform?, row: Int, columns: Range<Int>
   ) {

@@ -2,9 +2,11 @@ import CKernels
 import Platform
 import Tensors
 
-/// A float weight [outputs][inputs], row-major, left in its stored type (F32, F16, BF16) where the file is mapped.
+/// A float weight [outputs][inputs], row-major, left in its stored type (F32, F16, BF16) where the
+/// file is mapped.
 ///
-/// Half types become f32 a block of outputs at a time, inside the product, so that a model needs no f32 copy of itself.
+/// Half types become f32 a block of outputs at a time, inside the product, so that a model needs no
+/// f32 copy of itself.
 package struct DenseMatrix: Sendable {
   package let tensor: Tensor
   package let outputs: Int
@@ -25,8 +27,16 @@ package struct DenseMatrix: Sendable {
     inputs = tensor.count / first
   }
 
-  /// Writes outputs `rows` as f32 [rows.count][inputs] to `target`.
-  package func copyRows(_ rows: Range<Int>, to target: UnsafeMutablePointer<Float>) {
+  /// Writes outputs `rows` as f32 to `target` [rows.count][inputs], whole rows of a matrix.
+  package func copyRows(_ rows: Range<Int>, to target: MatrixBlock<Matrix>) {
+    precondition(
+      target.isContiguous && target.rows.count == rows.count && target.columns.count == inputs,
+      "\(rows.count) rows of \(inputs) into \(target.rows.count)x\(target.columns.count)")
+    withExtendedLifetime(target) { copyRows(rows, to: target.row(0)) }
+  }
+
+  /// As above, to bare memory.
+  func copyRows(_ rows: Range<Int>, to target: UnsafeMutablePointer<Float>) {
     let range = (rows.lowerBound * inputs)..<(rows.upperBound * inputs)
     let start = tensor.bytes.baseAddress! + range.lowerBound * tensor.dtype.bits / 8
     let aligned = Int(bitPattern: start) % 2 == 0
@@ -48,7 +58,8 @@ package struct DenseMatrix: Sendable {
     return start.assumingMemoryBound(to: Float.self)
   }
 
-  /// y[t][n] = sum over k of x[t][k] weight[n][k] + bias[n]; x [tokens][inputs], y [tokens][outputs].
+  /// y[t][n] = sum over k of x[t][k] weight[n][k] + bias[n]; x [tokens][inputs], y
+  /// [tokens][outputs].
   package func multiply(_ x: Matrix, bias: [Float]?) -> Matrix {
     precondition(x.columns == inputs, "\(tensor.name): input of \(x.columns), weight of \(inputs)")
     let stored = stored

@@ -2,10 +2,45 @@ import CDense
 import Platform
 import Tensors
 
-/// C [rows][columns] (+)= A B in f32 on the calling thread; A [rows][depth], B [depth][columns], each with its row stride beside it.
+/// C = A B in f32, or C += A B when `adding`, on the calling thread.
 ///
-/// A factor that is marked as transposed lies in memory the other way round: A as [depth][rows], B as [columns][depth].
+/// - Parameters:
+///   - transposeA: A lies as [depth][rows].
+///   - transposeB: B lies as [columns][depth].
+///   - a: [rows][depth].
+///   - b: [depth][columns].
+///   - adding: whether C is added to.
+///   - c: [rows][columns], no part of A or B.
 package func multiply(
+  transposeA: Bool = false, transposeB: Bool = false, _ a: MatrixBlock<Matrix>,
+  _ b: MatrixBlock<Matrix>, adding: Bool = false, into c: MatrixBlock<Matrix>
+) {
+  let (aRows, aDepth) =
+    transposeA ? (a.columns.count, a.rows.count) : (a.rows.count, a.columns.count)
+  let (bDepth, bColumns) =
+    transposeB ? (b.columns.count, b.rows.count) : (b.rows.count, b.columns.count)
+  checkProduct(
+    rows: (aRows, c.rows.count), depth: (aDepth, bDepth), columns: (bColumns, c.columns.count))
+  withExtendedLifetime((a, b, c)) {
+    multiply(
+      transposeA: transposeA, transposeB: transposeB, rows: aRows, columns: bColumns,
+      depth: aDepth, a.row(0), a.stride, b.row(0), b.stride, add: adding, c.row(0), c.stride)
+  }
+}
+
+/// Stops unless both factors and the result agree: (A, C), (A, B) and (B, C).
+func checkProduct(rows: (Int, Int), depth: (Int, Int), columns: (Int, Int)) {
+  precondition(
+    rows.0 == rows.1 && depth.0 == depth.1 && columns.0 == columns.1,
+    "a product of \(rows.0)x\(depth.0) and \(depth.1)x\(columns.0) into \(rows.1)x\(columns.1)")
+}
+
+/// As above on bare memory: A [rows][depth], B [depth][columns], each with its row stride beside
+/// it.
+///
+/// A factor that is marked as transposed lies in memory the other way round: A as [depth][rows], B
+/// as [columns][depth].
+func multiply(
   transposeA: Bool = false, transposeB: Bool = false, rows: Int, columns: Int, depth: Int,
   _ a: UnsafePointer<Float>, _ aStride: Int, _ b: UnsafePointer<Float>, _ bStride: Int, add: Bool,
   _ c: UnsafeMutablePointer<Float>, _ cStride: Int

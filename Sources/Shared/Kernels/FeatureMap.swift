@@ -1,8 +1,10 @@
 import Tensors
 
-/// A picture of channels inside a convolutional network: [height][width][channels], one row of `pixels` a pixel.
+/// A picture of channels inside a convolutional network: [height][width][channels], one row of
+/// `pixels` a pixel.
 ///
-/// Channels last, because then a window of a convolution is a few contiguous runs and a 1x1 convolution is a plain product.
+/// Channels last, because then a window of a convolution is a few contiguous runs and a 1x1
+/// convolution is a plain product.
 package struct FeatureMap: Sendable {
   package let height: Int
   package let width: Int

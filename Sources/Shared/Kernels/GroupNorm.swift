@@ -63,7 +63,8 @@ package struct GroupNorm: Sendable {
   }
 }
 
-/// `x * scale + shift` with one scale and shift per channel, what a norm amounts to once its statistics are known.
+/// `x * scale + shift` with one scale and shift per channel, what a norm amounts to once its
+/// statistics are known.
 package struct ChannelTransform: Sendable {
   package let scale: [Float]
   package let shift: [Float]

@@ -1,11 +1,13 @@
 import CKernels
 import Tensors
 
-/// What the input of a linear layer goes through before it is quantized, so that few bits fit it better: x' = H ((x - center) / smooth).
+/// What the input of a linear layer goes through before it is quantized, so that few bits fit it
+/// better: x' = H ((x - center) / smooth).
 ///
-/// The layer computes W x = W center + (W diag(smooth) H') x': the transform is folded into its bias and its weights, and only x' is
-/// made at run time. H is orthonormal and its own inverse, a Walsh-Hadamard transform of each block of channels.
-/// Centring: METHODS.md section 4; smoothing: SmoothQuant (arXiv 2211.10438); rotation: QuaRot (arXiv 2404.00456).
+/// The layer computes W x = W center + (W diag(smooth) H') x': the transform is folded into its
+/// bias and its weights, and only x' is made at run time. H is orthonormal and its own inverse, a
+/// Walsh-Hadamard transform of each block of channels. Smoothing: SmoothQuant (arXiv 2211.10438);
+/// rotation: QuaRot (arXiv 2404.00456).
 package struct InputTransform: Sendable, Equatable {
   /// [inputs], subtracted.
   package let center: [Float]?
@@ -17,7 +19,8 @@ package struct InputTransform: Sendable, Equatable {
   private let factor: [Float]
   private let shift: [Float]
 
-  /// A transform of inputs of `center`'s and `smooth`'s length; all nil and 1 is refused as no transform.
+  /// A transform of inputs of `center`'s and `smooth`'s length; all nil and 1 is refused as no
+  /// transform.
   package init(center: [Float]? = nil, smooth: [Float]? = nil, hadamard: Int = 1) {
     self.center = center
     self.smooth = smooth
@@ -31,8 +34,20 @@ package struct InputTransform: Sendable, Equatable {
   /// Nothing is done to the input.
   package var isIdentity: Bool { center == nil && smooth == nil && hadamard == 1 }
 
+  /// The transform of every row of x [rows][inputs], on all threads.
+  ///
+  /// - Returns: [rows][inputs].
+  package func callAsFunction(_ x: Matrix) -> Matrix {
+    let y = Matrix(rows: x.rows, columns: x.columns)
+    RowChunks(of: x).forEach { _, rows in
+      let first = rows.lowerBound
+      apply(rows: rows.count, columns: x.columns, x.row(first), y.row(first))
+    }
+    return y
+  }
+
   /// Writes the transform of `rows` rows of `columns` inputs at `x` to `y`.
-  package func apply(
+  func apply(
     rows: Int, columns: Int, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>
   ) {
     if factor.isEmpty {
@@ -43,10 +58,15 @@ package struct InputTransform: Sendable, Equatable {
     if hadamard > 1 { fpq_hadamard(rows * columns, hadamard, y) }
   }
 
-  /// Replaces gradients of a loss by x', `rows` rows of `columns` inputs, by those by x: (H g) / smooth.
-  package func pullBack(rows: Int, columns: Int, _ gradient: UnsafeMutablePointer<Float>) {
-    if hadamard > 1 { fpq_hadamard(rows * columns, hadamard, gradient) }
-    if !factor.isEmpty { fpq_scale_shift(rows, columns, factor, nil, gradient, gradient) }
+  /// Replaces gradients of a loss by x' [rows][inputs] by those by x, (H g) / smooth, on all
+  /// threads.
+  package func pullBack(_ gradient: Matrix) {
+    let columns = gradient.columns
+    RowChunks(of: gradient).forEach { _, rows in
+      let g = gradient.row(rows.lowerBound)
+      if hadamard > 1 { fpq_hadamard(rows.count * columns, hadamard, g) }
+      if !factor.isEmpty { fpq_scale_shift(rows.count, columns, factor, nil, g, g) }
+    }
   }
 
   /// W diag(smooth) H' of `weight` [outputs][inputs].
@@ -56,7 +76,22 @@ package struct InputTransform: Sendable, Equatable {
       let (from, to) = (weight.row(row), turned.row(row))
       for k in 0..<weight.columns { to[k] = from[k] * (smooth?[k] ?? 1) }
     }
-    if hadamard > 1 { fpq_hadamard(turned.count, hadamard, turned.pointer) }
+    if hadamard > 1 { turned.applyHadamard(block: hadamard) }
     return turned
+  }
+}
+
+extension Matrix {
+  /// Replaces each block of `block` channels of every row by its orthonormal Walsh-Hadamard
+  /// transform, its own inverse, on all threads.
+  ///
+  /// - Parameter block: a power of two that divides the columns.
+  package func applyHadamard(block: Int) {
+    precondition(
+      block > 0 && block & (block - 1) == 0 && columns % block == 0,
+      "blocks of \(block) in \(columns) columns")
+    RowChunks(of: self).forEach { _, rows in
+      fpq_hadamard(rows.count * columns, block, row(rows.lowerBound))
+    }
   }
 }

@@ -3,13 +3,18 @@ import Formats
 import Platform
 import Tensors
 
-/// A low-bit weight [outputs][inputs] with a scale per group of inputs; 4-bit codes are left packed where the file is mapped.
+/// A low-bit weight [outputs][inputs] with a scale per group of inputs; 4-bit codes are left packed
+/// where the file is mapped.
 ///
-/// METHODS.md section 4 defines the product, `lowbit.h` repeats it beside the kernels: exact integers inside a group, f32 fused
-/// multiply-adds over the groups in ascending order, the bias last. The same bits on every processor and number of threads.
+/// `lowbit.h` defines the product beside the kernels: exact integers inside a group, f32 fused
+/// multiply-adds over the groups in ascending order, the bias last. The same bits on every
+/// processor and number of threads.
 package struct PackedMatrix: @unchecked Sendable {
   /// What keeps the views below alive.
   private let tensors: [Tensor]
+  /// The longest group, the shorter of group size and inputs, whose integer products fit 32 bits.
+  package static let longestGroup = Int(FPQ_LONGEST_GROUP)
+
   package let format: NumberFormat
   package let outputs: Int
   package let inputs: Int
@@ -18,7 +23,8 @@ package struct PackedMatrix: @unchecked Sendable {
   private let packed: fpq_packed
   private var name: String { tensors[0].name }
 
-  /// Which levels of a code book a matrix stands for: levels below zero have a matrix of their own where they have scales of their own.
+  /// Which levels of a code book a matrix stands for: levels below zero have a matrix of their own
+  /// where they have scales of their own.
   package enum Part: Sendable {
     case all, positive, negative
   }
@@ -26,9 +32,10 @@ package struct PackedMatrix: @unchecked Sendable {
   /// Views packed codes and their scales as a matrix.
   ///
   /// - Parameters:
-  ///   - codes: U8 [outputs][(inputs + 1) / 2], the low nibble for the even input; of a format of more than 4 bits I8
-  ///     [outputs][inputs], decoded.
-  ///   - scales: F16 [outputs][groups], finite, not negative unless the format has signed scales; the last group may be shorter.
+  ///   - codes: U8 [outputs][(inputs + 1) / 2], the low nibble for the even input; of a format of
+  ///     more than 4 bits I8 [outputs][inputs], decoded.
+  ///   - scales: F16 [outputs][groups], finite, not negative unless the format has signed scales;
+  ///     the last group may be shorter.
   ///   - tensorScale: a scale of the whole weight.
   ///   - zeros: U8 [outputs][groups], 0 to 15, for `int4` and for no other format.
   ///   - inputs: the length of a row.
@@ -43,10 +50,10 @@ package struct PackedMatrix: @unchecked Sendable {
     guard (4...6).contains(format.bits), format.maxCode <= 64, format.isSigned else {
       throw Failure(codes.place, "expected a weight format of 4 to 6 bits, found \(format)")
     }
-    guard inputs > 0, groupSize > 0, min(groupSize, inputs) <= FPQ_LONGEST_GROUP else {
+    let longest = PackedMatrix.longestGroup
+    guard inputs > 0, groupSize > 0, min(groupSize, inputs) <= longest else {
       throw Failure(
-        codes.place,
-        "expected groups of 1 to \(FPQ_LONGEST_GROUP) inputs, found \(groupSize) of \(inputs)")
+        codes.place, "expected groups of 1 to \(longest) inputs, found \(groupSize) of \(inputs)")
     }
     let outputs = codes.shape.first ?? 0
     let isNibbles = format.bits == 4
@@ -174,8 +181,9 @@ package struct PackedMatrix: @unchecked Sendable {
     return y
   }
 
-  /// Outputs and tokens of a block: 64 outputs fill the widest panel of the kernels; tokens are split when that leaves few
-  /// blocks, but never so far that unpacking a panel costs more than a few percent.
+  /// Outputs and tokens of a block: 64 outputs fill the widest panel of the kernels; tokens are
+  /// split when that leaves few blocks, but never so far that unpacking a panel costs more than a
+  /// few percent.
   private static func blockShape(outputs: Int) -> (outputs: Int, tokens: Int) {
     (64, outputs >= 1024 ? 1024 : 256)
   }

@@ -2,14 +2,15 @@ import CKernels
 import Platform
 import Tensors
 
-/// y[t][n] = sum over k of x[t][k] weight[n][k] + bias[n]: a linear layer on a float weight in memory.
+/// y[t][n] = sum over k of x[t][k] weight[n][k] + bias[n]: a linear layer on a float weight in
+/// memory.
 ///
 /// - Parameters:
 ///   - x: [tokens][inputs].
 ///   - weight: [outputs][inputs].
 ///   - bias: [outputs], or nil.
 /// - Returns: [tokens][outputs], the same bits as `DenseMatrix.multiply` of the same values.
-package func project(_ x: Matrix, weight: Matrix, bias: UnsafePointer<Float>?) -> Matrix {
+package func project(_ x: Matrix, weight: Matrix, bias: [Float]?) -> Matrix {
   precondition(
     x.columns == weight.columns, "input of \(x.columns), weight of \(weight.columns)")
   return project(x, outputs: weight.rows, bias: bias) { rows, body in

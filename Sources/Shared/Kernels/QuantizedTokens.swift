@@ -3,10 +3,12 @@ import Formats
 import Platform
 import Tensors
 
-/// The input of linear layers as low-bit codes and scales, made once and shared by the layers that read it (q, k and v).
+/// The input of linear layers as low-bit codes and scales, made once and shared by the layers that
+/// read it (q, k and v).
 ///
-/// METHODS.md section 4, online: scale = absmax / maxCode in f32 (or a static scale), code = the nearest integer of the format
-/// to x / scale, ties to the even code. A group of zeros has scale 0. A NaN or an infinity makes its scale NaN, and with it every output of that token.
+/// Found online: scale = absmax / maxCode in f32 (or a static scale), code = the nearest integer of
+/// the format to x / scale, ties to the even code. A group of zeros has scale 0. A NaN or an
+/// infinity makes its scale NaN, and with it every output of that token.
 package final class QuantizedTokens: @unchecked Sendable {
   /// How one layer's input is made ready: transformed, then rounded.
   ///
@@ -21,13 +23,15 @@ package final class QuantizedTokens: @unchecked Sendable {
     /// That of the weights, min(group size, inputs).
     package let groupSize: Int
 
-    /// - Throws: `Failure` for a format that the kernels cannot round to, or a static one without its scale.
+    /// - Throws: `Failure` for a format that the kernels cannot round to, or a static one without
+    ///   its scale.
     package init(
       transform: InputTransform?, activation: ActivationFormat?, staticScale: Float?,
       groupSize: Int
     ) throws {
       if let format = activation?.format {
-        // Formats without mantissa bits have no step that doubles; the integers of others must be exact in f32.
+        // Formats without mantissa bits have no step that doubles; the integers of others must be
+        // exact in f32.
         guard format.mantissaBits != 0, !format.isAsymmetric, !format.hasSignedScales,
           0 < format.maxCode, format.maxCode < 1 << 23
         else {
@@ -55,13 +59,15 @@ package final class QuantizedTokens: @unchecked Sendable {
     package var unrounded: Preparation { Preparation(transform: transform, groupSize: groupSize) }
   }
 
-  /// How the kernels hold the codes; each row is `fpq_token_stride` codes, groups padded to a multiple of four.
+  /// How the kernels hold the codes; each row is `fpq_token_stride` codes, groups padded to a
+  /// multiple of four.
   enum Storage {
     /// code + offset [tokens][stride], for signed formats up to 127 and unsigned ones up to 255.
     case bytes(UnsafeMutablePointer<UInt8>)
     /// [tokens][stride], for formats up to 1984.
     case words(UnsafeMutablePointer<Int16>)
-    /// [tokens][inputs]: inputs that are not rounded, and code * scale of formats too wide for integer products (e4m3).
+    /// [tokens][inputs]: inputs that are not rounded, and code * scale of formats too wide for
+    /// integer products (e4m3).
     case floats(Matrix)
   }
 
@@ -82,8 +88,8 @@ package final class QuantizedTokens: @unchecked Sendable {
     (tokens, inputs, self.preparation) = (x.rows, x.columns, preparation)
     let (tokens, inputs, group) = (tokens, inputs, preparation.groupSize)
     let transform = preparation.transform
-    // Chunks of about 64 thousand values keep the threads busy without paying for the split, and stay in the cache between
-    // the transform and the rounding.
+    // Chunks of about 64 thousand values keep the threads busy without paying for the split, and
+    // stay in the cache between the transform and the rounding.
     func forEachChunk(_ body: (_ first: Int, _ count: Int, _ x: UnsafePointer<Float>) -> Void) {
       Parallel.chunks(of: tokens, size: max(1, 65536 / inputs)) { range in
         guard let transform else {

@@ -12,7 +12,8 @@ extension ActivationFormat {
       fixed_scale: staticScale ?? 0)
   }
 
-  /// x rounded to this format and back, code * scale in f32: what a product with float weights reads.
+  /// x rounded to this format and back, code * scale in f32: what a product with float weights
+  /// reads.
   ///
   /// - Parameters:
   ///   - x: [tokens][channels].

@@ -3,7 +3,8 @@ import Tensors
 
 /// The rows of a batch [batch * tokens][columns] in chunks that never straddle two samples.
 ///
-/// Their borders depend on the shape alone. Elementwise passes run over them: each chunk has one sample's scale, shift and gate.
+/// Their borders depend on the shape alone. Elementwise passes run over them: each chunk has one
+/// sample's scale, shift and gate.
 package struct RowChunks {
   /// Samples in the batch.
   package let batch: Int

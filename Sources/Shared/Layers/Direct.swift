@@ -1,4 +1,3 @@
-import CKernels
 import Formats
 import Kernels
 import Platform
@@ -52,12 +51,7 @@ package final class Direct: Operations {
   ) -> Matrix {
     let branch = project([layer], input)[0]
     if let module { show(module, branch) }
-    RowChunks(of: x, batch: samples).forEach { sample, rows in
-      let first = rows.lowerBound
-      fpq_add_residual(
-        rows.count, x.columns, gate.map { UnsafePointer($0.row(sample)) }, branch.row(first),
-        x.row(first))
-    }
+    x.add(branch, gate: gate)
     return x
   }
 
@@ -87,34 +81,8 @@ package final class Direct: Operations {
     case .normalized(let x, let scale, let shift, let epsilon):
       return adaptiveNorm(x, scale: scale, shift: shift, epsilon: epsilon)
     case .gelu(let x):
-      gelu(x)
+      x.applyGELU()
       return x
     }
-  }
-}
-
-/// A layer norm without weights of its own, then a scale and a shift per sample and channel: adaptive layer norm.
-///
-/// - Parameters:
-///   - x: [samples * tokens][D].
-///   - scale: [samples][D], the 1 of adaptive norms included.
-///   - shift: [samples][D].
-///   - epsilon: added to the variance.
-/// - Returns: LN(x) * scale + shift, [samples * tokens][D].
-package func adaptiveNorm(_ x: Matrix, scale: Matrix, shift: Matrix, epsilon: Float) -> Matrix {
-  let y = Matrix(rows: x.rows, columns: x.columns)
-  RowChunks(of: x, batch: scale.rows).forEach { sample, rows in
-    fpq_layer_norm(
-      rows.count, x.columns, epsilon, scale.row(sample), shift.row(sample),
-      x.row(rows.lowerBound), y.row(rows.lowerBound))
-  }
-  return y
-}
-
-/// GELU in its tanh form of x [rows][columns], in place.
-package func gelu(_ x: Matrix) {
-  RowChunks(of: x).forEach { _, rows in
-    let start = x.row(rows.lowerBound)
-    fpq_gelu_tanh(rows.count * x.columns, start, start)
   }
 }

@@ -68,7 +68,7 @@ package final class Linear: Sendable {
     }
     let matrix = Matrix(rows: outputs, columns: inputs)
     Parallel.chunks(of: outputs, size: 64) { rows in
-      stored.copyRows(rows, to: matrix.row(rows.lowerBound))
+      stored.copyRows(rows, to: matrix.block(rows: rows))
     }
     return matrix
   }

@@ -1,4 +1,3 @@
-import CKernels
 import Formats
 import Kernels
 import Platform
@@ -83,14 +82,9 @@ package struct PackedWeight: Sendable {
     _ x: QuantizedTokens, unrounded: () -> QuantizedTokens, bias: [Float]?
   ) -> Matrix {
     let y = matrices[0].multiply(x, bias: bias)
-    // A parameter, kept to the end of the call: a matrix that nothing names goes back to the allocator, which writes into it,
-    // once its address is taken.
-    func add(_ part: Matrix) {
-      withExtendedLifetime(part) { fpq_add_residual(1, y.count, nil, part.pointer, y.pointer) }
-    }
-    for matrix in matrices.dropFirst() { add(matrix.multiply(x, bias: nil)) }
+    for matrix in matrices.dropFirst() { y.add(matrix.multiply(x, bias: nil)) }
     if let down, let up, let exact = unrounded().floats {
-      add(up.multiply(down.multiply(exact, bias: nil), bias: nil))
+      y.add(up.multiply(down.multiply(exact, bias: nil), bias: nil))
     }
     return y
   }

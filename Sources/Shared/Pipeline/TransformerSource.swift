@@ -35,8 +35,7 @@ package struct TransformerSource {
       config = try folder.config("transformer")
     }
     family = try .of(folder)
-    packed =
-      StreamMetadata.kind(of: weights) == nil ? nil : try PackedLayout(of: weights)
+    packed = StreamMetadata.isStream(weights) ? try PackedLayout(of: weights) : nil
   }
 
   /// Builds the transformer.

@@ -1,7 +1,7 @@
 import Foundation
 import Synchronization
 
-/// Messages to people: always stderr, always prefixed with the tool's name.
+/// Messages to people: always stderr, and each with the tool's name before it.
 ///
 /// Text results go to stdout, by `output`.
 package enum Console {
@@ -27,6 +27,12 @@ package enum Console {
     }
   }
 
+  /// Writes several lines of text to stderr as they are, as the argument parser has them.
+  package static func show(_ text: String) {
+    let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+    write(lines.map { printable(String($0)) + "\n" }.joined())
+  }
+
   /// Replaces the line of progress; nil erases it.
   static func draw(_ line: String?) {
     state.withLock { state in
@@ -38,7 +44,8 @@ package enum Console {
 
   /// Writes a text result to stdout.
   ///
-  /// - Throws: `Failure` when stdout cannot be written, as with a full disk; `print` would lose that.
+  /// - Throws: `Failure` when stdout cannot be written, as with a full disk; `print` would lose
+  ///   that.
   package static func output(_ text: String) throws {
     var text = text
     try text.withUTF8 { bytes in
@@ -48,14 +55,15 @@ package enum Console {
     }
   }
 
-  /// `text` with control characters spelled out, so that a name in a file cannot steer the terminal.
+  /// `text` with control characters spelled out as in JSON, so that a name in a file cannot steer
+  /// the terminal.
   package static func printable(_ text: String) -> String {
     guard text.unicodeScalars.contains(where: isControl) else { return text }
     return text.unicodeScalars.map { scalar in
       switch scalar {
       case "\n": "\\n"
       case "\t": "\\t"
-      case _ where isControl(scalar): "\\u{\(String(scalar.value, radix: 16))}"
+      case _ where isControl(scalar): String(format: "\\u%04x", scalar.value)
       default: String(scalar)
       }
     }.joined()
@@ -73,7 +81,8 @@ package enum Console {
 
   /// Makes sure that 0, 1 and 2 are open, so that a file we open is never taken for stdout.
   ///
-  /// A closed one is opened for the wrong direction (as gnulib's stdopen does): using it then fails as it should.
+  /// A closed one is opened for the wrong direction (as gnulib's stdopen does): using it then fails
+  /// as it should.
   package static func openStandardDescriptors() {
     for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) < 0 {
       _ = open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY)

@@ -1,7 +1,7 @@
 /// What went wrong, as the one line a user reads: `place: what was expected, what was found`.
 ///
-/// The place is a file, or a file and a tensor (`model.safetensors: blocks.0.weight`). The tool's name
-/// is put before it where the line is printed. Lower case, no full stop, one line.
+/// The place is a file, or a file and a tensor (`model.safetensors: blocks.0.weight`). The tool's
+/// name is put before it where the line is printed. Lower case, no full stop, one line.
 package struct Failure: Error, Equatable, CustomStringConvertible {
   package let description: String
 

@@ -2,9 +2,10 @@ import Foundation
 
 /// A file that appears complete or not at all, or stdout for `-`.
 ///
-/// Bytes go to a temporary name beside the target; `commit` flushes them to disk and renames. Without `commit` the temporary
-/// file is removed and an existing target stays as it was. An input that is being read may be the target: it keeps its old
-/// bytes until it is closed. A symbolic link is followed; a device or a named pipe is written straight to.
+/// Bytes go to a temporary name beside the target; `commit` flushes them to disk and renames.
+/// Without `commit` the temporary file is removed and an existing target stays as it was. An input
+/// that is being read may be the target: it keeps its old bytes until it is closed. A symbolic link
+/// is followed; a device or a named pipe is written straight to.
 package final class OutputFile {
   /// The path as given, `<stdout>` for `-`.
   package let path: String
@@ -21,7 +22,8 @@ package final class OutputFile {
 
   /// Opens `path` for writing, or stdout when it is `-`.
   ///
-  /// - Throws: `Failure` when the target cannot be written, or when binary data would go to a terminal.
+  /// - Throws: `Failure` when the target cannot be written, or when binary data would go to a
+  ///   terminal.
   package init(_ path: String) throws {
     if ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].contains(path) {
       self.path = "<stdout>"
@@ -51,7 +53,8 @@ package final class OutputFile {
     slot = Interrupt.remember(temporary.path)
     descriptor = temporary.descriptor
     destination = .file(target: target, temporary: temporary.path)
-    // A new file gets what the umask leaves; one that is replaced keeps its permissions, as `>` would.
+    // A new file gets what the umask leaves; one that is replaced keeps its permissions, as `>`
+    // would.
     if exists { fchmod(descriptor, status.st_mode & 0o777) }
   }
 

@@ -2,8 +2,9 @@ import CPNG
 
 /// An 8-bit RGB picture, read from and written to PNG by libpng.
 ///
-/// Through libpng's simplified interface (`png_image_…`), which reports errors by return value: the classic one leaves
-/// by longjmp, which Swift frames do not survive. It writes no text, so `PNGChunks` puts the text chunks in.
+/// Through libpng's simplified interface (`png_image_…`), which reports errors by return value: the
+/// classic one leaves by longjmp, which Swift frames do not survive. It writes no text, so
+/// `PNGChunks` puts the text chunks in.
 package struct Image: Equatable, Sendable {
   package let width: Int
   package let height: Int
@@ -38,7 +39,8 @@ package struct Image: Equatable, Sendable {
     return (start + (try input.read(atMost: 3 * largestPixelCount)), input.place)
   }
 
-  /// Any colour type and depth: grey becomes three equal channels, 16 bits become 8, alpha is dropped.
+  /// Any colour type and depth: grey becomes three equal channels, 16 bits become 8, alpha is
+  /// dropped.
   package init(pngBytes bytes: [UInt8], place: String) throws {
     var image = png_image()
     image.version = png_uint_32(PNG_IMAGE_VERSION)
@@ -82,7 +84,8 @@ package struct Image: Equatable, Sendable {
     image.height = png_uint_32(height)
     image.format = png_uint_32(PNG_FORMAT_FLAG_COLOR)
     defer { png_image_free(&image) }
-    // Deflate cannot grow data by more than a few bytes in each of the 8 KB pieces that libpng writes.
+    // Deflate cannot grow data by more than a few bytes in each of the 8 KB pieces that libpng
+    // writes.
     let capacity = pixels.count + height + pixels.count / 64 + (1 << 16)
     let bytes = try [UInt8](unsafeUninitializedCapacity: capacity) { buffer, initialized in
       var size = png_alloc_size_t(capacity)

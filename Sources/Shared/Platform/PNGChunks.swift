@@ -1,6 +1,8 @@
-/// The chunks of a PNG file, for its text: tEXt when all of it is Latin-1, iTXt (UTF-8, not compressed) when not.
+/// The chunks of a PNG file, for its text: tEXt when all of it is Latin-1, iTXt (UTF-8, not
+/// compressed) when not.
 ///
-/// Follows the PNG specification, third edition, sections 5 and 11.3.3. *Limitations:* zTXt and compressed iTXt are not read.
+/// Follows the PNG specification, third edition, sections 5 and 11.3.3. *Limitations:* zTXt and
+/// compressed iTXt are not read.
 package enum PNGChunks {
   package static let signature: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
 
@@ -54,7 +56,8 @@ package enum PNGChunks {
     return texts
   }
 
-  /// `text` in Latin-1 without the control codes 0x80 to 0x9F; nil when a character has no place there.
+  /// `text` in Latin-1 without the control codes 0x80 to 0x9F; nil when a character has no place
+  /// there.
   private static func latin1(_ text: String) -> [UInt8]? {
     let bytes = text.unicodeScalars.compactMap { UInt8(exactly: $0.value) }
     guard bytes.count == text.unicodeScalars.count,

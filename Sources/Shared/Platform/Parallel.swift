@@ -5,8 +5,8 @@ import Synchronization
 /// Work on all cores, in pieces whose borders never depend on how many threads there are.
 ///
 /// A caller splits its work into `count` numbered pieces with fixed borders; threads take the next
-/// number until none is left. Each piece writes its own part of the result, so the bytes are the same for any
-/// number of threads.
+/// number until none is left. Each piece writes its own part of the result, so the bytes are the
+/// same for any number of threads.
 package enum Parallel {
   private static let limit = Atomic<Int>(ProcessInfo.processInfo.activeProcessorCount)
 
@@ -25,7 +25,8 @@ package enum Parallel {
     }
     let next = Atomic<Int>(0)
     withoutActuallyEscaping(body) { body in
-      // Dispatch asks for a Sendable closure; the caller's pieces are disjoint and all end before this returns.
+      // Dispatch asks for a Sendable closure; the caller's pieces are disjoint and all end before
+      // this returns.
       nonisolated(unsafe) let work = body
       DispatchQueue.concurrentPerform(iterations: workers) { _ in
         while true {

@@ -1,7 +1,8 @@
 import Foundation
 import Synchronization
 
-/// One line of progress with rate and time left, redrawn on stderr; silent unless stderr is a terminal.
+/// One line of progress with rate and time left, redrawn on stderr; silent unless stderr is a
+/// terminal.
 ///
 /// Nothing is drawn in the first second, so that short work stays quiet.
 package final class Progress: Sendable {

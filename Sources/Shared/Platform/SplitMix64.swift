@@ -12,7 +12,8 @@ package struct SplitMix64: Sendable {
     return z ^ (z >> 31)
   }
 
-  /// `count` of `candidates`, or all of them when there are fewer, in random order (Fisher and Yates).
+  /// `count` of `candidates`, or all of them when there are fewer, in random order (Fisher and
+  /// Yates).
   package mutating func choose<T>(_ count: Int, of candidates: [T]) -> [T] {
     var candidates = candidates
     let count = min(count, candidates.count)

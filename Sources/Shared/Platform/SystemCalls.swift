@@ -31,8 +31,19 @@ package func readSome(_ capacity: Int, from descriptor: Int32) -> [UInt8]? {
   }
 }
 
-/// Whether the call that just failed should be made again: it was interrupted, or the descriptor is one that another
-/// process left non-blocking, and is ready now.
+/// The names of what is in the folder `path`, ascending.
+///
+/// - Throws: `Failure` when it is no folder, or may not be read.
+package func folderContents(_ path: String) throws -> [String] {
+  // Opened for the reason alone, which FileManager's errors do not keep.
+  let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+  guard descriptor >= 0 else { throw Failure(path, "cannot be read: \(systemReason())") }
+  close(descriptor)
+  return try FileManager.default.contentsOfDirectory(atPath: path).sorted()
+}
+
+/// Whether the call that just failed should be made again: it was interrupted, or the descriptor is
+/// one that another process left non-blocking, and is ready now.
 private func mayRetry(_ descriptor: Int32, _ event: Int32) -> Bool {
   if errno == EINTR { return true }
   guard errno == EAGAIN || errno == EWOULDBLOCK else { return false }

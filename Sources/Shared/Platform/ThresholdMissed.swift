@@ -1,4 +1,5 @@
-/// A comparison that went well and came out below what the user asked for; the tool ends with exit code 2.
+/// A comparison that went well and came out below what the user asked for; the tool ends with exit
+/// code 2.
 package struct ThresholdMissed: Error, Equatable, CustomStringConvertible {
   package let description: String
 

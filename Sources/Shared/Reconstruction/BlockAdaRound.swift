@@ -83,7 +83,7 @@ struct BlockAdaRound {
   private func setSoftWeights(_ chunks: [Chunk]) {
     Parallel.forEach(chunks.count) { index in
       let chunk = chunks[index]
-      chunk.soft.softWeights(to: unit.linears[chunk.linear].weight.row(chunk.rows.lowerBound))
+      chunk.soft.softWeights(to: unit.linears[chunk.linear].weight.block(rows: chunk.rows))
     }
     unit.linears.forEach { $0.updateBias() }
   }
@@ -97,7 +97,7 @@ struct BlockAdaRound {
       nonisolated(unsafe) let sums = buffer
       Parallel.forEach(chunks.count) { index in
         let chunk = chunks[index]
-        let gradient = gradients[chunk.linear].row(chunk.rows.lowerBound)
+        let gradient = gradients[chunk.linear].block(rows: chunk.rows)
         sums[index] = chunk.soft.turn(
           gradient, weights: Array(repeating: 1, count: chunk.rows.count),
           regulariser: Float(regulariser), beta: Float(beta))

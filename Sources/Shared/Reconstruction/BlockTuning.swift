@@ -1,5 +1,5 @@
 import Formats
-import Foundation
+import Kernels
 import Platform
 import Rounding
 import Tensors
@@ -114,7 +114,7 @@ struct BlockTuning {
     Parallel.forEach(chunks.count) { index in
       let tuned = chunks[index].tuned
       tuned.step(
-        gradients[chunks[index].linear].weight.row(tuned.rows.lowerBound),
+        gradients[chunks[index].linear].weight.block(rows: tuned.rows),
         scaleRate: Float(options.scaleRate * left), codeRate: Float(options.codeRate * left))
     }
     for (index, (linear, bias)) in zip(unit.linears, biases).enumerated()
@@ -122,7 +122,7 @@ struct BlockTuning {
     where linear.task.problem.objective.options.biasCorrection {
       let slope = gradients[index].shift
       for row in 0..<slope.count { slope.pointer[row] *= bias.unit[row] }
-      bias.adam.step(bias.variable.pointer, slope.pointer, rate: Float(options.biasRate * left))
+      bias.adam.step(bias.variable, slope.block(), rate: Float(options.biasRate * left))
       for row in 0..<slope.count {
         linear.shift.pointer[row] = bias.variable.pointer[row] * bias.unit[row]
       }

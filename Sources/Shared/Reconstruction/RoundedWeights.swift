@@ -48,7 +48,7 @@ extension RoundedLayer {
     _ transform: InputTransform, bias: [Float]
   ) -> (weight: Matrix, bias: [Float]) {
     let weight = values()
-    transform.pullBack(rows: weight.rows, columns: weight.columns, weight.pointer)
+    transform.pullBack(weight)
     return (
       weight,
       bias.indices.map { row in

@@ -1,4 +1,5 @@
 import Formats
+import Kernels
 import Rounding
 import Tensors
 
@@ -92,11 +93,11 @@ final class TunedRows {
   }
 
   /// One step of Adam on all variables, for the gradient by V [rows][columns].
-  func step(_ gradient: UnsafeMutablePointer<Float>, scaleRate: Float, codeRate: Float) {
+  func step(_ gradient: MatrixBlock<Matrix>, scaleRate: Float, codeRate: Float) {
     let slopes = Matrix(rows: change.rows, columns: change.columns)
     TunedRows.forEachGroup(start.scales, rows) { index, number, own, columns in
       let now = group(index, number, own, isStored: false)
-      let (level, g) = (levels.row(index), gradient + index * levels.columns)
+      let (level, g) = (levels.row(index), gradient.row(index))
       var sums = (0.0, 0.0)
       for k in columns {
         let part = Double(g[k]) * Double(level[k])
@@ -115,9 +116,9 @@ final class TunedRows {
         g[k] *= Float(level[k] < 0 ? now.negativeScale : now.scale) * gap[k]
       }
     }
-    changeAdam.step(change.pointer, slopes.pointer, rate: scaleRate)
+    changeAdam.step(change, slopes.block(), rate: scaleRate)
     guard let codes else { return }
-    codes.adam.step(codes.latent.pointer, gradient, rate: codeRate)
+    codes.adam.step(codes.latent, gradient, rate: codeRate)
     TunedRows.forEachGroup(start.scales, rows) { index, _, own, columns in
       let table = start.scales.format.levels(zero: own.zero)
       let (latent, gap, level) = (codes.latent.row(index), codes.gap.row(index), levels.row(index))

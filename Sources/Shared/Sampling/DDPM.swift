@@ -2,16 +2,17 @@ import Foundation
 import Platform
 import Tensors
 
-/// Ancestral sampling (arXiv 2006.11239, equation 7), on a subset of the training steps (diffusers `DDPMScheduler`).
+/// Ancestral sampling (arXiv 2006.11239, equation 7), on a subset of the training steps (diffusers
+/// `DDPMScheduler`).
 ///
-/// Noise is drawn at every step whose timestep is above 0, as the original does. *Limitations:* no learned variance, no
-/// `fixed_large_log`.
+/// Noise is drawn at every step whose timestep is above 0, as the original does. *Limitations:* no
+/// learned variance, no `fixed_large_log`.
 final class DDPM: Scheduler {
   let timesteps: [Float]
   let initNoiseSigma: Float = 1
   private let prediction: Prediction
   private let limit: SampleLimit
-  private let varianceType: String
+  private let varianceType: VarianceType
   /// [steps]: the cumulative alpha at each step and at the next visited one.
   private let alphas: [(now: Float, next: Float)]
 
@@ -19,8 +20,7 @@ final class DDPM: Scheduler {
     prediction = try Prediction(config, of: [.epsilon, .velocity, .sample])
     limit = try SampleLimit(config, clipsByDefault: clipsByDefault)
     varianceType = try config.choice(
-      "variance_type", of: ["fixed_small", "fixed_small_log", "fixed_large"],
-      default: "fixed_small")
+      "variance_type", of: VarianceType.allCases, default: .small)
     let visited = try TimestepSpacing(config, default: .leading).timesteps(
       steps: steps, training: schedule.count, offset: stepsOffset(config, schedule: schedule))
     timesteps = visited.map { Float($0) }
@@ -52,10 +52,17 @@ final class DDPM: Scheduler {
     let variance = max((1 - next) / (1 - now) * beta, 1e-20)
     let deviation: Float
     switch varianceType {
-    case "fixed_large": deviation = beta.squareRoot()
-    case "fixed_small_log": deviation = expf(0.5 * logf(variance))
-    default: deviation = variance.squareRoot()
+    case .large: deviation = beta.squareRoot()
+    case .smallLogarithm: deviation = expf(0.5 * logf(variance))
+    case .small: deviation = variance.squareRoot()
     }
     return combine(mean, noise(like: latents, from: generators)) { $0 + deviation * $1 }
   }
+}
+
+/// How large the noise of a step is (`variance_type` of diffusers).
+private enum VarianceType: String, CaseIterable {
+  case small = "fixed_small"
+  case smallLogarithm = "fixed_small_log"
+  case large = "fixed_large"
 }

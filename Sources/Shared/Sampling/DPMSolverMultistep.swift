@@ -2,17 +2,18 @@ import Foundation
 import Platform
 import Tensors
 
-/// DPM-Solver++ (arXiv 2211.01095), multistep, order 1 to 3 (diffusers `DPMSolverMultistepScheduler`).
+/// DPM-Solver++ (arXiv 2211.01095), multistep, order 1 to 3 (diffusers
+/// `DPMSolverMultistepScheduler`).
 ///
-/// *Limitations:* `algorithm_type` dpmsolver++ only; no Lu, exponential, beta or flow sigmas, no learned variance, no
-/// clipped lambda.
+/// *Limitations:* `algorithm_type` dpmsolver++ only; no Lu, exponential, beta or flow sigmas, no
+/// learned variance, no clipped lambda.
 package final class DPMSolverMultistep: Scheduler {
   package let timesteps: [Float]
   package let initNoiseSigma: Float = 1
   /// [steps + 1] noise levels, the last one what remains in the finished image.
   package let sigmas: [Float]
   private let order: Int
-  private let isHeun: Bool
+  private let solver: SolverType
   private let prediction: Prediction
   private let limit: SampleLimit
   private let lowersFinal: Bool
@@ -26,25 +27,27 @@ package final class DPMSolverMultistep: Scheduler {
     guard (1...3).contains(order) else {
       throw Failure(config.path, "solver_order: expected 1, 2 or 3, found \(order)")
     }
-    isHeun =
-      try config.choice("solver_type", of: ["midpoint", "heun"], default: "midpoint") == "heun"
+    solver = try config.choice("solver_type", of: SolverType.allCases, default: .midpoint)
     prediction = try Prediction(config, of: [.epsilon, .velocity, .sample])
     limit = try SampleLimit(config, clipsByDefault: nil)
     for key in [
       "use_lu_lambdas", "use_exponential_sigmas", "use_beta_sigmas", "use_flow_sigmas",
       "use_dynamic_shifting",
     ] { try config.refuse(key) }
-    if let type = try config.string("variance_type"), type.hasPrefix("learned") {
-      throw Failure(config.path, "variance_type: expected no learned variance, found \(type)")
-    }
+    // A fixed one is never used: this sampler adds no noise. A learned one would be in the output.
+    _ = try config.choice(
+      "variance_type", of: ["fixed_small", "fixed_small_log", "fixed_large", "fixed_large_log"],
+      default: "fixed_small")
     if let clip = try config.double("lambda_min_clipped"), clip != -.infinity {
-      throw Failure(config.path, "lambda_min_clipped: expected -Infinity, found \(clip)")
+      let found = config.found("lambda_min_clipped")
+      throw Failure(config.path, "lambda_min_clipped: expected -Infinity, found \(found)")
     }
-    let final = try config.choice(
-      "final_sigmas_type", of: ["zero", "sigma_min"], default: "zero")
+    let final = try config.choice("final_sigmas_type", of: FinalSigma.allCases, default: .zero)
     lowersFinal = try config.bool("lower_order_final") ?? true
-    lowersLast = try final == "zero" || config.bool("euler_at_final") ?? false
+    lowersLast = try final == .zero || config.bool("euler_at_final") ?? false
 
+    let spacing = try TimestepSpacing(config, default: .linspace)
+    let offset = try stepsOffset(config, schedule: schedule)
     let levels: [Double]
     if try config.bool("use_karras_sigmas") ?? false {
       levels = karrasSigmas(
@@ -55,14 +58,12 @@ package final class DPMSolverMultistep: Scheduler {
         Float(schedule.timestep(of: $0, logarithms: logarithms).rounded(.toNearestOrEven))
       }
     } else {
-      let spacing = try TimestepSpacing(config, default: .linspace)
       let visited = spacing.timestepsBeforeEnd(
-        steps: steps, training: schedule.count,
-        offset: try stepsOffset(config, schedule: schedule))
+        steps: steps, training: schedule.count, offset: offset)
       timesteps = visited.map { Float($0) }
       levels = visited.map { schedule.sigma(at: $0) }
     }
-    sigmas = levels.map { Float($0) } + [final == "zero" ? 0 : schedule.sigmas[0]]
+    sigmas = levels.map { Float($0) } + [final == .zero ? 0 : schedule.sigmas[0]]
     // Two equal levels would divide by the zero between them; the original then returns NaN.
     guard zip(sigmas, sigmas.dropFirst()).allSatisfy({ $0 > $1 }) || order == 1 else {
       throw Failure(
@@ -125,7 +126,7 @@ package final class DPMSolverMultistep: Scheduler {
     let (h, keep, alpha, change) = coefficients(index)
     let inverse = 1 / ((lambda(index) - lambda(index - 1)) / h)
     let slope = alpha * change
-    let curve = isHeun ? alpha * (change / h + 1) : -0.5 * slope
+    let curve = solver == .heun ? alpha * (change / h + 1) : -0.5 * slope
     let bend = combine(originals[0], originals[1]) { inverse * ($0 - $1) }
     let straight = combine(latents, originals[0]) { keep * $0 - slope * $1 }
     return combine(straight, bend) { $0 + curve * $1 }
@@ -146,3 +147,6 @@ package final class DPMSolverMultistep: Scheduler {
     return combine(combine(straight, bend) { $0 + curve * $1 }, twist) { $0 - jerk * $1 }
   }
 }
+
+/// What the second order takes for the slope between two steps (`solver_type` of diffusers).
+private enum SolverType: String, CaseIterable { case midpoint, heun }

@@ -2,10 +2,11 @@ import Foundation
 import Platform
 import Tensors
 
-/// Euler's method on the probability-flow equation (arXiv 2206.00364, algorithm 2 without churn; diffusers
-/// `EulerDiscreteScheduler`).
+/// Euler's method on the probability-flow equation (arXiv 2206.00364, algorithm 2 without churn;
+/// diffusers `EulerDiscreteScheduler`).
 ///
-/// *Limitations:* discrete timesteps and linear interpolation only; no exponential or beta sigmas, no sigma bounds.
+/// *Limitations:* discrete timesteps and linear interpolation only; no exponential or beta sigmas,
+/// no sigma bounds.
 package final class EulerDiscrete: Scheduler {
   /// With a fraction for linspace and Karras.
   package let timesteps: [Float]
@@ -21,8 +22,7 @@ package final class EulerDiscrete: Scheduler {
     for key in ["use_exponential_sigmas", "use_beta_sigmas", "sigma_min", "sigma_max"] {
       try config.refuse(key)
     }
-    let final = try config.choice(
-      "final_sigmas_type", of: ["zero", "sigma_min"], default: "zero")
+    let final = try config.choice("final_sigmas_type", of: FinalSigma.allCases, default: .zero)
     let spacing = try TimestepSpacing(config, default: .linspace)
     // numpy interpolates at f32 timesteps.
     var visited = spacing.timesteps(
@@ -36,8 +36,8 @@ package final class EulerDiscrete: Scheduler {
       visited = levels.map { schedule.timestep(of: $0, logarithms: logarithms) }
     }
     timesteps = visited.map { Float($0) }
-    sigmas = levels.map { Float($0) } + [final == "zero" ? 0 : schedule.sigmas[0]]
-    let top = sigmas.max() ?? 0
+    sigmas = levels.map { Float($0) } + [final == .zero ? 0 : schedule.sigmas[0]]
+    let top = sigmas.reduce(0, max)
     initNoiseSigma = spacing == .leading ? (top * top + 1).squareRoot() : top
   }
 

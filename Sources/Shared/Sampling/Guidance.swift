@@ -1,6 +1,7 @@
 import Tensors
 
-/// Classifier-free guidance (arXiv 2207.12598): `unconditional + scale * (conditional - unconditional)`.
+/// Classifier-free guidance (arXiv 2207.12598):
+/// `unconditional + scale * (conditional - unconditional)`.
 ///
 /// - Parameters:
 ///   - unconditional: the model's output for the negative prompt, any shape.

@@ -2,11 +2,13 @@ import Foundation
 import Platform
 import Tensors
 
-/// The noise levels that a diffusion model was trained on, one for each training step, in the arithmetic of diffusers.
+/// The noise levels that a diffusion model was trained on, one for each training step, in the
+/// arithmetic of diffusers.
 package struct NoiseSchedule: Sendable {
   /// [training steps], f32.
   package let betas: [Float]
-  /// [training steps]: the cumulative product of 1 - beta, summed up in f64, each output rounded to f32.
+  /// [training steps]: the cumulative product of 1 - beta, multiplied up in f64, each output
+  /// rounded to f32.
   package let alphasCumprod: [Float]
   /// [training steps]: sqrt((1 - alphasCumprod) / alphasCumprod).
   package let sigmas: [Float]
@@ -29,10 +31,10 @@ package struct NoiseSchedule: Sendable {
     }
     try config.refuse("trained_betas")
     try config.refuse("rescale_betas_zero_snr")
-    switch try config.choice("beta_schedule", of: ["linear", "scaled_linear"], default: "linear") {
-    case "linear":
+    switch try config.choice("beta_schedule", of: BetaSchedule.allCases, default: .linear) {
+    case .linear:
       betas = NoiseSchedule.linear(from: Float(first), to: Float(last), count: count)
-    default:
+    case .scaledLinear:
       let roots = NoiseSchedule.linear(
         from: Float(first.squareRoot()), to: Float(last.squareRoot()), count: count)
       betas = roots.map { $0 * $0 }
@@ -67,7 +69,8 @@ package struct NoiseSchedule: Sendable {
     return part * (b - a) + a
   }
 
-  /// The timestep, with a fraction, whose noise level is `sigma` (`_sigma_to_t`): linear in the logarithm of the levels.
+  /// The timestep, with a fraction, whose noise level is `sigma` (`_sigma_to_t`): linear in the
+  /// logarithm of the levels.
   func timestep(of sigma: Double, logarithms: [Float]) -> Double {
     let target = log(max(sigma, 1e-10))
     let below = logarithms.lastIndex { target >= Double($0) } ?? 0
@@ -77,14 +80,22 @@ package struct NoiseSchedule: Sendable {
     return (1 - part) * Double(low) + part * Double(low + 1)
   }
 
-  /// ln of every noise level as numpy computes it in f32 on AVX2 and AVX-512 machines, where `timestep(of:logarithms:)` reads them.
+  /// ln of every noise level as numpy computes it in f32 on AVX2 and AVX-512 machines, where
+  /// `timestep(of:logarithms:)` reads them.
   func logSigmas() -> [Float] { sigmas.map(NumpyLogarithm.logarithm) }
 }
 
+/// What grows linearly with the training step: the betas, or their square roots.
+private enum BetaSchedule: String, CaseIterable {
+  case linear
+  case scaledLinear = "scaled_linear"
+}
+
 extension ModelConfig {
-  /// Refuses a key that turns on what is not computed here; absent, `null` and `false` leave it off.
+  /// Refuses a key that turns on what is not computed here; absent, `null` and `false` leave it
+  /// off.
   func refuse(_ key: String) throws {
     guard let found = json[key], found != .null, found != .bool(false) else { return }
-    throw Failure(path, "\(key): expected null or false, found \(found)")
+    throw Failure(path, "\(key): expected null or false, found \(self.found(key))")
   }
 }

@@ -1,7 +1,7 @@
 import Foundation
 
-/// numpy's `log` of f32 on x86 with FMA: a rational function of the mantissa, up to 3 ulp off, so that timesteps found by
-/// inverting a Karras schedule have the bits of diffusers.
+/// numpy's `log` of f32 on x86 with FMA: a rational function of the mantissa, up to 3 ulp off, so
+/// that timesteps found by inverting a Karras schedule have the bits of diffusers.
 enum NumpyLogarithm {
   private static let numerator: [Float] = [
     2.589979117907922693523e-02, 3.808837741388407920751e-01, 1.480000633576506585156e+00,

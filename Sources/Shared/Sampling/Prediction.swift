@@ -1,16 +1,15 @@
 import Platform
 import Tensors
 
-/// What a model's output stands for: the noise, the velocity (arXiv 2202.00512), or the clean sample.
+/// What a model's output stands for: the noise, the velocity (arXiv 2202.00512), or the clean
+/// sample.
 enum Prediction: String {
   case epsilon
   case velocity = "v_prediction"
   case sample
 
   init(_ config: ModelConfig, of supported: [Prediction]) throws {
-    let name = try config.choice(
-      "prediction_type", of: supported.map(\.rawValue), default: Prediction.epsilon.rawValue)
-    self = Prediction(rawValue: name) ?? .epsilon
+    self = try config.choice("prediction_type", of: supported, default: .epsilon)
   }
 
   /// The clean sample that `output` implies for latents = alpha * sample + sigma * noise.
@@ -31,7 +30,8 @@ func combine(_ a: Matrix, _ b: Matrix, _ body: (Float, Float) -> Float) -> Matri
   return result
 }
 
-/// Normal noise for latents of the shape of `latents`: all from one generator, or each sample from its own.
+/// Normal noise for latents of the shape of `latents`: all from one generator, or each sample from
+/// its own.
 func noise(like latents: Matrix, from generators: [TorchGenerator]) -> Matrix {
   precondition(
     generators.count == 1 || generators.count == latents.rows,

@@ -1,6 +1,7 @@
 import Platform
 
-/// A picture made at a bin's size, brought to the requested one: resized to cover it, then cut around the center.
+/// A picture made at a bin's size, brought to the requested one: resized to cover it, then cut
+/// around the center.
 ///
 /// Bilinear without antialiasing, `torch.nn.functional.interpolate(align_corners=False)`, in f32.
 ///

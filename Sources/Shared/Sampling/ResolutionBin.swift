@@ -1,7 +1,7 @@
 import Platform
 
-/// The sizes a PixArt model was trained on, and the way back from one to the requested size (diffusers
-/// `PixArtImageProcessor`).
+/// The sizes a PixArt model was trained on, and the way back from one to the requested size
+/// (diffusers `PixArtImageProcessor`).
 package struct ResolutionBin: Equatable, Sendable {
   /// Pixels.
   package let height: Int
@@ -27,16 +27,19 @@ package struct ResolutionBin: Equatable, Sendable {
     guard height > 0, width > 0 else {
       throw Failure("expected a positive image size, found \(width)x\(height)")
     }
-    guard let table = table(sampleSize: sampleSize) else {
-      throw Failure("sample_size: expected 32, 64, 128 or 256 for binning, found \(sampleSize)")
-    }
     let ratio = Double(height) / Double(width)
     // The first of equally near ratios, as Python's `min` takes it.
-    return table.min { abs($0.ratio - ratio) < abs($1.ratio - ratio) }.map(\.bin)
-      ?? ResolutionBin(height: height, width: width)
+    let nearest = table(sampleSize: sampleSize).min {
+      abs($0.ratio - ratio) < abs($1.ratio - ratio)
+    }
+    guard let nearest else {
+      throw Failure("sample_size: expected 32, 64, 128 or 256 for binning, found \(sampleSize)")
+    }
+    return nearest.bin
   }
 
-  private static func table(sampleSize: Int) -> [(ratio: Double, bin: ResolutionBin)]? {
+  /// The sizes with their aspect ratios, ascending; none for a sample size without a table.
+  private static func table(sampleSize: Int) -> [(ratio: Double, bin: ResolutionBin)] {
     let base = base1024.map { ($0, ResolutionBin(height: $1, width: $2)) }
     func scaled(_ numerator: Int, _ denominator: Int) -> [(Double, ResolutionBin)] {
       base.map {
@@ -54,7 +57,7 @@ package struct ResolutionBin: Equatable, Sendable {
     case 256:
       let more = only2048.map { ($0, ResolutionBin(height: $1, width: $2)) }
       return (scaled(2, 1) + more).sorted { $0.0 < $1.0 }
-    default: return nil
+    default: return []
     }
   }
 

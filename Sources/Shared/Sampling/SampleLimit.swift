@@ -2,7 +2,8 @@ import Foundation
 import Platform
 import Tensors
 
-/// How a predicted clean sample is kept in range: not at all, clipped, or by dynamic thresholding (arXiv 2205.11487, 2.3).
+/// How a predicted clean sample is kept in range: not at all, clipped, or by dynamic thresholding
+/// (arXiv 2205.11487, 2.3).
 enum SampleLimit {
   case none
   case clip(Float)

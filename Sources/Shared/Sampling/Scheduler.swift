@@ -1,9 +1,11 @@
 import Platform
 import Tensors
 
-/// A sampler of `steps` steps: what takes latents from noise to an image as the model predicts (a diffusers scheduler).
+/// A sampler of `steps` steps: what takes latents from noise to an image as the model predicts (a
+/// diffusers scheduler).
 ///
-/// Latents are [samples][channels * height * width]. Steps are taken in order, 0 ..< steps; step 0 starts anew.
+/// Latents are [samples][channels * height * width]. Steps are taken in order, 0 ..< steps; step 0
+/// starts anew.
 package protocol Scheduler: AnyObject {
   /// What the model is told at each step, noisiest first; whole numbers except Euler's.
   var timesteps: [Float] { get }
@@ -49,8 +51,9 @@ package enum SchedulerName: String, CaseIterable, Sendable {
 ///
 /// - Parameters:
 ///   - config: the file; keys that the class does not know are ignored.
-///   - name: a `SchedulerName` to use in place of the file's class, with the file's betas and options. Unlike
-///     `from_config` of diffusers, latents are then clipped only if the file says so, not by the class's default.
+///   - name: a `SchedulerName` to use in place of the file's class, with the file's betas and
+///     options. Unlike `from_config` of diffusers, latents are then clipped only if the file says
+///     so, not by the class's default.
 ///   - steps: how many steps, 1 ... 1000 and at most the training steps.
 ///   - eta: how much of DDPM's noise DDIM adds (0: none).
 /// - Returns: the scheduler, ready for step 0.

@@ -2,14 +2,14 @@ import Foundation
 import Platform
 import Tensors
 
-/// Which of the training steps the sampler visits (Table 2 of arXiv 2305.08891), counted as the diffusers schedulers count.
-enum TimestepSpacing: String {
+/// Which of the training steps the sampler visits (Table 2 of arXiv 2305.08891), counted as the
+/// diffusers schedulers count.
+enum TimestepSpacing: String, CaseIterable {
   case linspace, leading, trailing
 
   init(_ config: ModelConfig, default fallback: TimestepSpacing) throws {
-    let name = try config.choice(
-      "timestep_spacing", of: ["linspace", "leading", "trailing"], default: fallback.rawValue)
-    self = TimestepSpacing(rawValue: name) ?? fallback
+    self = try config.choice(
+      "timestep_spacing", of: TimestepSpacing.allCases, default: fallback)
   }
 
   /// `numpy.linspace(0, last, count)`.
@@ -21,8 +21,9 @@ enum TimestepSpacing: String {
 
   /// Timesteps, noisiest first, where the last visited one is near 0 (DDPM, DDIM, Euler).
   ///
-  /// - Returns: `steps` numbers, whole ones unless `fractional` leaves linspace unrounded. diffusers makes one
-  ///   number too many, -1, for some trailing counts (61, 103, ...); here they are always `steps`.
+  /// - Returns: `steps` numbers, whole ones unless `fractional` leaves linspace unrounded.
+  ///   diffusers makes one number too many, -1, for some trailing counts (61, 103, ...); here they
+  ///   are always `steps`.
   func timesteps(steps: Int, training: Int, offset: Int, fractional: Bool = false) -> [Double] {
     switch self {
     case .linspace:
@@ -35,7 +36,8 @@ enum TimestepSpacing: String {
     }
   }
 
-  /// Timesteps, noisiest first, that leave out the end of the schedule, where the final noise level stands (DPM-Solver).
+  /// Timesteps, noisiest first, that leave out the end of the schedule, where the final noise level
+  /// stands (DPM-Solver).
   func timestepsBeforeEnd(steps: Int, training: Int, offset: Int) -> [Double] {
     switch self {
     case .linspace:
@@ -57,7 +59,8 @@ enum TimestepSpacing: String {
   }
 }
 
-/// The noise levels of Karras and others (arXiv 2206.00364, equation 5, rho 7), from `highest` down to `lowest`.
+/// The noise levels of Karras and others (arXiv 2206.00364, equation 5, rho 7), from `highest` down
+/// to `lowest`.
 func karrasSigmas(highest: Double, lowest: Double, steps: Int) -> [Double] {
   let (top, bottom) = (pow(highest, 1 / 7), pow(lowest, 1 / 7))
   let step = steps > 1 ? 1 / Double(steps - 1) : 0

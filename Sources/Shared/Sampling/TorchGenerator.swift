@@ -1,9 +1,11 @@
 import Foundation
 
-/// PyTorch's generator on the CPU (`torch.Generator().manual_seed(seed)`): the same seed draws the same `torch.randn`, bit for bit.
+/// PyTorch's generator on the CPU (`torch.Generator().manual_seed(seed)`): the same seed draws the
+/// same `torch.randn`, bit for bit.
 ///
-/// MT19937 words; below 16 numbers the double-precision Box-Muller of `normal_distribution` with its cached second value,
-/// from 16 on the blocks of `normal_fill`, in the arithmetic of the AVX2 kernel (see `TorchNormal`).
+/// MT19937 words; below 16 numbers the double-precision Box-Muller of `normal_distribution` with
+/// its cached second value, from 16 on the blocks of `normal_fill`, in the arithmetic of the AVX2
+/// kernel (see `TorchNormal`).
 package final class TorchGenerator {
   private var state: [UInt32]
   private var next = TorchGenerator.words
@@ -58,7 +60,8 @@ package final class TorchGenerator {
     return values
   }
 
-  /// `torch.randn(count, dtype: float64)`: the blocks of `randn` with 53-bit uniforms and the C library's functions.
+  /// `torch.randn(count, dtype: float64)`: the blocks of `randn` with 53-bit uniforms and the C
+  /// library's functions.
   package func randnDouble(_ count: Int) -> [Double] {
     if count < TorchGenerator.block { return scalars(count) }
     var values = (0..<count).map { _ in uniformDouble() }

@@ -1,7 +1,7 @@
 /// The Box-Muller pair of PyTorch's AVX2 `normal_fill`, bit for bit on every processor.
 ///
-/// Logarithm, sine and cosine are Cephes' in single precision as in avx_mathfun, with multiply-adds fused where the
-/// kernel fuses them; the C library's functions differ in about one value of seven.
+/// Logarithm, sine and cosine are Cephes' in single precision as in avx_mathfun, with multiply-adds
+/// fused where the kernel fuses them; the C library's functions differ in about one value of seven.
 enum TorchNormal {
   /// Two normal numbers from two uniform ones in [0, 1).
   static func pair(_ first: Float, _ second: Float) -> (cosine: Float, sine: Float) {
@@ -29,7 +29,8 @@ enum TorchNormal {
     return (x + tail).addingProduct(exponent, 0.693359375)
   }
 
-  /// sin(x) and cos(x) for 0 <= x <= 2 pi: x taken to the nearest even multiple of pi/4 in three parts.
+  /// sin(x) and cos(x) for 0 <= x <= 2 pi: x taken to the nearest even multiple of pi/4 in three
+  /// parts.
   private static func sineAndCosine(_ angle: Float) -> (sine: Float, cosine: Float) {
     let octant = (Int32(angle * 1.27323954473516) + 1) & ~1
     let multiple = Float(octant)

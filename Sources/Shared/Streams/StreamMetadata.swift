@@ -3,22 +3,24 @@ import Platform
 import Tensors
 
 /// What flows between two tools, as `fpq.kind` in the metadata of the safetensors stream says.
-package enum StreamKind: String, Sendable {
+package enum StreamKind: String, CaseIterable, Sendable {
   case stats, codes, packed
 
-  /// The tool that writes it, for messages.
-  var maker: String {
+  /// What it is and which tool writes it, for messages.
+  fileprivate var title: String {
     switch self {
-    case .stats: "fpq-stats"
-    case .codes: "fpq-round"
-    case .packed: "fpq-pack"
+    case .stats: "stats from fpq-stats"
+    case .codes: "codes from fpq-round"
+    case .packed: "packed from fpq-pack"
     }
   }
 }
 
-/// The `__metadata__` of a stream between two tools: what it is, of which model, and how it came to be.
+/// The `__metadata__` of a stream between two tools: what it is, of which model, and how it came to
+/// be.
 ///
-/// Every key starts with `fpq.`. Nothing here depends on the time, the machine, or how the work was split: same inputs, same bytes.
+/// Every key starts with `fpq.`. Nothing here depends on the time, the machine, or how the work was
+/// split: same inputs, same bytes.
 package struct StreamMetadata: Sendable {
   /// The version of the stream layout and of the tools.
   package static let version = "0.1.0"
@@ -48,15 +50,15 @@ package struct StreamMetadata: Sendable {
   ///
   /// - Throws: `Failure` naming what the file is instead.
   package init(of source: any TensorSource, expected: StreamKind) throws {
-    guard let found = StreamMetadata.kind(of: source) else {
-      throw Failure(
-        source.path, "expected \(expected.rawValue) from \(expected.maker), found another file")
+    guard let word = source.metadata["fpq.kind"] else {
+      throw Failure(source.path, "expected \(expected.title), found another file")
+    }
+    guard let found = StreamKind(rawValue: word) else {
+      let kinds = StreamKind.allCases.map(\.rawValue).joined(separator: " or ")
+      throw Failure(source.path, "fpq.kind: expected \(kinds), found \(word)")
     }
     guard found == expected else {
-      throw Failure(
-        source.path,
-        "expected \(expected.rawValue) from \(expected.maker), found \(found.rawValue) from \(found.maker)"
-      )
+      throw Failure(source.path, "expected \(expected.title), found \(found.title)")
     }
     func required(_ key: String) throws -> String {
       guard let value = source.metadata["fpq.\(key)"] else {
@@ -81,9 +83,9 @@ package struct StreamMetadata: Sendable {
       .map { (String($0.key.dropFirst(4)), $0.value) })
   }
 
-  /// The kind of stream `source` is; nil for any other file.
-  package static func kind(of source: any TensorSource) -> StreamKind? {
-    source.metadata["fpq.kind"].flatMap(StreamKind.init)
+  /// Whether `source` says that it is a stream of these tools, of a kind that is known or not.
+  package static func isStream(_ source: any TensorSource) -> Bool {
+    source.metadata["fpq.kind"] != nil
   }
 
   /// The model folder, when it can be found from here; `option` is how the user names it otherwise.

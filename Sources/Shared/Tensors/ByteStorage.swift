@@ -1,7 +1,8 @@
 import Foundation
 import Platform
 
-/// Bytes that tensors are views of: a mapped file, or memory that came from a pipe or a computation.
+/// Bytes that tensors are views of: a mapped file, or memory that came from a pipe or a
+/// computation.
 package final class ByteStorage: @unchecked Sendable {
   package let bytes: UnsafeRawBufferPointer
   private let release: (UnsafeRawBufferPointer) -> Void
@@ -20,9 +21,11 @@ package final class ByteStorage: @unchecked Sendable {
     self.init(UnsafeRawBufferPointer(copy)) { $0.deallocate() }
   }
 
-  /// The first `count` bytes of a regular file, mapped read-only; `descriptor` may be closed afterwards.
+  /// The first `count` bytes of a regular file, mapped read-only; `descriptor` may be closed
+  /// afterwards.
   ///
-  /// A file that is replaced by rename while mapped keeps its old bytes here, so a tool may write over its own input.
+  /// A file that is replaced by rename while mapped keeps its old bytes here, so a tool may write
+  /// over its own input.
   convenience init(mapping descriptor: Int32, count: Int, place: String) throws {
     guard count > 0 else {
       self.init(UnsafeRawBufferPointer(start: nil, count: 0)) { _ in }

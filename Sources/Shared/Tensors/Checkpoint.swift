@@ -2,7 +2,8 @@ import Foundation
 import Platform
 import Synchronization
 
-/// The weights of one model part in the published layouts: a folder with one safetensors file, or with an index of shards.
+/// The weights of one model part in the published layouts: a folder with one safetensors file, or
+/// with an index of shards.
 package final class Checkpoint: TensorSource, Sendable {
   package let path: String
   package let names: [String]
@@ -11,7 +12,8 @@ package final class Checkpoint: TensorSource, Sendable {
   private let home: [String: SafetensorsFile]
   private let digest = Mutex<String?>(nil)
 
-  /// The names in use, in the order they are looked for: diffusers' and transformers', then half-precision variants.
+  /// The names in use, in the order they are looked for: diffusers' and transformers', then
+  /// half-precision variants.
   private static let layouts: [(file: String, index: String)] =
     ["diffusion_pytorch_model", "model"].map {
       ("\($0).safetensors", "\($0).safetensors.index.json")
@@ -29,7 +31,8 @@ package final class Checkpoint: TensorSource, Sendable {
       .contains { FileManager.default.fileExists(atPath: "\(folder)/\($0)") }
   }
 
-  /// Opens the weights in `folder`: `diffusion_pytorch_model` or `model`, `.safetensors` or `.safetensors.index.json`.
+  /// Opens the weights in `folder`: `diffusion_pytorch_model` or `model`, `.safetensors` or
+  /// `.safetensors.index.json`.
   package init(folder: String) throws {
     path = folder
     let present = { (name: String) in FileManager.default.fileExists(atPath: "\(folder)/\(name)") }
@@ -59,16 +62,16 @@ package final class Checkpoint: TensorSource, Sendable {
   ) throws -> [String: SafetensorsFile] {
     let map = try ModelConfig(index)
     guard case .object(let members)? = map.json["weight_map"], !members.isEmpty else {
-      throw Failure(
-        index,
-        "weight_map: expected tensor names and files, found \(map.json["weight_map"]?.kind ?? "none")"
-      )
+      let found = map.found("weight_map")
+      throw Failure(index, "weight_map: expected tensor names and files, found \(found)")
     }
     var opened: [String: SafetensorsFile] = [:]
     var home: [String: SafetensorsFile] = [:]
     for member in members {
       guard case .string(let name) = member.value, !name.isEmpty, !name.contains("/") else {
-        throw Failure(index, "\(member.key): expected the name of a shard in the same folder")
+        throw Failure(
+          index,
+          "\(member.key): expected the name of a shard in the same folder, found \(member.value)")
       }
       let shard = try opened[name] ?? SafetensorsFile("\(folder)/\(name)")
       opened[name] = shard
@@ -81,7 +84,8 @@ package final class Checkpoint: TensorSource, Sendable {
 
   package func find(_ name: String) -> Tensor? { home[name]?.find(name) }
 
-  /// The SHA-256 of all weights (see `SHA256`), computed at the first call; one pass over the files.
+  /// The SHA-256 of all weights (see `SHA256`), computed at the first call; one pass over the
+  /// files.
   package func sha256() throws -> String {
     try digest.withLock { digest in
       if let digest { return digest }

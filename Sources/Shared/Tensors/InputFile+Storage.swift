@@ -31,7 +31,8 @@ extension InputFile {
   }
 }
 
-/// A file without a name in TMPDIR, gone when the last mapping of it goes, however the process ends.
+/// A file without a name in TMPDIR, gone when the last mapping of it goes, however the process
+/// ends.
 private final class SpillFile {
   private let folder = ProcessInfo.processInfo.environment["TMPDIR"] ?? "/tmp"
   private let place: String

@@ -1,11 +1,13 @@
 import Foundation
 import Platform
 
-/// A JSON document, strict as RFC 8259 and serde_json are, for file headers and model configurations.
+/// A JSON document, strict as RFC 8259 and serde_json are, for file headers and model
+/// configurations.
 ///
-/// Ours, because Foundation's parser merges duplicate keys without a word and reads 1e2 as a whole number, so it cannot
-/// give the verdicts of the safetensors library, and because it refuses the `-Infinity` that Python
-/// writes into scheduler configurations (`allowNonFinite`). Keys keep their order; numbers keep their text.
+/// Ours, because Foundation's parser merges duplicate keys without a word and reads 1e2 as a whole
+/// number, so it cannot give the verdicts of the safetensors library, and because it refuses the
+/// `-Infinity` that Python writes into scheduler configurations (`allowNonFinite`). Keys keep their
+/// order; numbers keep their text.
 package indirect enum JSON: Equatable, Sendable {
   case null
   case bool(Bool)
@@ -27,7 +29,8 @@ package indirect enum JSON: Equatable, Sendable {
 
   /// Parses UTF-8 text.
   ///
-  /// - Throws: `SyntaxError` at the first byte that does not fit. Nesting of 128 levels is refused, as serde_json does.
+  /// - Throws: `SyntaxError` at the first byte that does not fit. Nesting of 128 levels is refused,
+  ///   as serde_json does.
   package init(parsing bytes: UnsafeRawBufferPointer, allowNonFinite: Bool = false) throws {
     var parser = Parser(bytes: bytes, allowNonFinite: allowNonFinite)
     self = try parser.document()
@@ -43,9 +46,10 @@ package indirect enum JSON: Equatable, Sendable {
   ///
   /// - Throws: `Failure` when it is anything else.
   package static func object(_ text: String, place: String) throws -> [(String, JSON)] {
-    let json = try? Array(text.utf8).withUnsafeBytes { try JSON(parsing: $0) }
-    guard case .object(let members)? = json else {
-      throw Failure(place, "expected a JSON object in the metadata")
+    // What is no JSON at all is shown as the text that it is.
+    let json = (try? Array(text.utf8).withUnsafeBytes { try JSON(parsing: $0) }) ?? .string(text)
+    guard case .object(let members) = json else {
+      throw Failure(place, "expected a JSON object in the metadata, found \(json)")
     }
     return members.map { ($0.key, $0.value) }
   }
@@ -140,8 +144,7 @@ extension JSON {
       if takeWord("true") { return .bool(true) }
       if takeWord("false") { return .bool(false) }
       if allowNonFinite {
-        for (word, text) in [("-Infinity", "-inf"), ("Infinity", "inf"), ("NaN", "nan")]
-        where takeWord(word) { return .number(text) }
+        for word in ["-Infinity", "Infinity", "NaN"] where takeWord(word) { return .number(word) }
       }
       return .number(try number())
     }

@@ -1,6 +1,7 @@
 /// Row-major f32 [rows][columns] at a fixed, 64-byte aligned address, for the kernels.
 ///
-/// A class, because model graphs pass these between layers and reuse them. Threads may write disjoint parts at once.
+/// A class, because model graphs pass these between layers and reuse them. Threads may write
+/// disjoint parts at once.
 package final class Matrix: @unchecked Sendable {
   package let rows: Int
   package let columns: Int

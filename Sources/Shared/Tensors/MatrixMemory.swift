@@ -2,10 +2,12 @@ import Synchronization
 
 /// Memory of large matrices that are gone, kept for the next ones of the same size.
 ///
-/// A model asks for the same sizes at every block and step. Fresh pages from the system cost a fault for every 4 KiB, about
-/// 15,000 in one PixArt-XL block at 512 px with guidance; pages that were used before cost none.
+/// A model asks for the same sizes at every block and step. Fresh pages from the system cost a
+/// fault for every 4 KiB, about 15,000 in one PixArt-XL block at 512 px with guidance; pages that
+/// were used before cost none.
 enum MatrixMemory {
-  /// Smaller blocks are left to the allocator, which keeps them itself; from 128 KiB on glibc asks the system.
+  /// Smaller blocks are left to the allocator, which keeps them itself; from 128 KiB on glibc asks
+  /// the system.
   private static let smallest = 1 << 16
   /// When more than this would be kept, all that is kept goes back to the system.
   private static let limit = 512 << 20

@@ -1,9 +1,11 @@
 import Foundation
 import Platform
 
-/// A JSON configuration file of a model part (`config.json`, `scheduler_config.json`, `model_index.json`).
+/// A JSON configuration file of a model part (`config.json`, `scheduler_config.json`,
+/// `model_index.json`).
 ///
-/// Unknown keys are ignored; a key of the wrong type or an unsupported value is refused by name. `null` counts as absent.
+/// Unknown keys are ignored; a key of the wrong type or an unsupported value is refused by name.
+/// `null` counts as absent.
 package struct ModelConfig: Sendable {
   package let path: String
   /// The file's text.
@@ -28,16 +30,21 @@ package struct ModelConfig: Sendable {
     } catch let error as JSON.SyntaxError {
       throw Failure(path, "byte \(error.offset): expected \(error.expected)")
     }
-    guard case .object = json else { throw Failure(path, "expected a JSON object") }
+    guard case .object = json else {
+      throw Failure(path, "expected a JSON object, found \(json)")
+    }
   }
 
   private func value<T>(_ key: String, _ kind: String, _ read: (JSON) -> T?) throws -> T? {
     guard let found = json[key], found != .null else { return nil }
     guard let value = read(found) else {
-      throw Failure(path, "\(key): expected \(kind), found \(found)")
+      throw Failure(path, "\(key): expected \(kind), found \(self.found(key))")
     }
     return value
   }
+
+  /// What stands under `key` in the file, for messages; `none` when it is absent.
+  package func found(_ key: String) -> String { json[key]?.description ?? "none" }
 
   package func int(_ key: String) throws -> Int? { try value(key, "a whole number", \.int) }
 
@@ -52,17 +59,19 @@ package struct ModelConfig: Sendable {
   }
 
   package func ints(_ key: String) throws -> [Int]? {
-    try value(key, "whole numbers") { list in
-      guard case .array(let elements) = list else { return nil }
-      let numbers = elements.compactMap(\.int)
-      return numbers.count == elements.count ? numbers : nil
-    }
+    try list(key, "whole numbers", \.int)
   }
 
   package func strings(_ key: String) throws -> [String]? {
-    try value(key, "strings") { list in
+    try list(key, "strings", \.string)
+  }
+
+  /// A list whose every element can be read; one that cannot is never left out.
+  private func list<T>(_ key: String, _ kind: String, _ read: (JSON) -> T?) throws -> [T]? {
+    try value(key, "a list of \(kind)") { list in
       guard case .array(let elements) = list else { return nil }
-      return elements.compactMap(\.string)
+      let values = elements.compactMap(read)
+      return values.count == elements.count ? values : nil
     }
   }
 
@@ -71,19 +80,38 @@ package struct ModelConfig: Sendable {
   /// - Throws: `Failure` when it is absent without a fallback, or not positive.
   package func size(_ key: String, default fallback: Int? = nil) throws -> Int {
     guard let found = try int(key) ?? fallback, found > 0 else {
-      throw Failure(path, "\(key): expected a positive whole number, found \(json[key] ?? .null)")
+      throw Failure(path, "\(key): expected a positive whole number, found \(self.found(key))")
     }
     return found
   }
 
-  /// The value of `key`, refused when it is one that this implementation does not compute.
+  /// The word under `key`, `fallback` when it is absent.
+  ///
+  /// - Throws: `Failure` naming the key when it is none of `supported`, the words for what is
+  ///   computed here.
   package func choice(
     _ key: String, of supported: [String], default fallback: String
   ) throws -> String {
     let found = try string(key) ?? fallback
-    guard supported.contains(found) else {
-      throw Failure(path, "\(key): expected \(supported.joined(separator: " or ")), found \(found)")
-    }
+    guard supported.contains(found) else { throw refusal(of: key, supported, found) }
     return found
+  }
+
+  /// The case whose raw value is the word under `key`, `fallback` when it is absent.
+  ///
+  /// - Throws: `Failure` naming the key when it is none of `supported`, the cases that are computed
+  ///   here.
+  package func choice<Choice: RawRepresentable<String>>(
+    _ key: String, of supported: [Choice], default fallback: Choice
+  ) throws -> Choice {
+    guard let found = try string(key) else { return fallback }
+    guard let choice = supported.first(where: { $0.rawValue == found }) else {
+      throw refusal(of: key, supported.map(\.rawValue), found)
+    }
+    return choice
+  }
+
+  private func refusal(of key: String, _ supported: [String], _ found: String) -> Failure {
+    Failure(path, "\(key): expected \(supported.joined(separator: " or ")), found \(found)")
   }
 }

@@ -3,8 +3,9 @@ import Platform
 
 /// The SHA-256 of weights, the same however they are sharded, ordered or padded in their files.
 ///
-/// Over all tensors in the order of their names (as UTF-8 bytes): a line `"name" F32 [2,3]` with the name as a JSON string, a
-/// newline, then the tensor's little-endian bytes. By libcrypto, which uses the processor's SHA instructions.
+/// Over all tensors in the order of their names (as UTF-8 bytes): a line `"name" F32 [2,3]` with
+/// the name as a JSON string, a newline, then the tensor's little-endian bytes. By libcrypto, which
+/// uses the processor's SHA instructions.
 package enum SHA256 {
   /// The digest as 64 hexadecimal digits.
   package static func hex(of source: some TensorSource) throws -> String {

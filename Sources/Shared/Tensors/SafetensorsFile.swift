@@ -1,6 +1,7 @@
 import Platform
 
-/// One safetensors file: mapped when it is a regular file; a pipe is read into memory, or spilled when it is long.
+/// One safetensors file: mapped when it is a regular file; a pipe is read into memory, or spilled
+/// when it is long.
 package final class SafetensorsFile: TensorSource, Sendable {
   package let path: String
   package let metadata: [String: String]

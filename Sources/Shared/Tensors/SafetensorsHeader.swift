@@ -1,9 +1,11 @@
 import Platform
 
-/// The header of a safetensors file: u64 length, then JSON with an entry per tensor, and every reason to refuse it.
+/// The header of a safetensors file: u64 length, then JSON with an entry per tensor, and every
+/// reason to refuse it.
 ///
-/// Checks and their order follow `Metadata::validate` and `SafeTensors::read_metadata` of the Rust library (safetensors
-/// 0.8, src/tensor.rs). Stricter in one thing: an entry must be an object (serde also takes a list of its fields).
+/// Checks and their order follow `Metadata::validate` and `SafeTensors::read_metadata` of the Rust
+/// library (safetensors 0.8, src/tensor.rs). Stricter in one thing: an entry must be an object
+/// (serde also takes a list of its fields).
 struct SafetensorsHeader {
   struct Entry {
     let name: String
@@ -68,7 +70,8 @@ struct SafetensorsHeader {
         }
         metadata = try SafetensorsHeader.metadata(member.value, place: place)
       } else {
-        // The last of two equal names counts, as in the original; the other's bytes then make a hole.
+        // The last of two equal names counts, as in the original; the other's bytes then make a
+        // hole.
         parsed[member.key] = try Entry(member.key, member.value, place: place)
       }
     }
@@ -166,7 +169,8 @@ extension SafetensorsHeader.Entry {
 
   private var type: String { "\(dtype.rawValue) \(dimensions)" }
 
-  /// The dimensions, unless code that multiplies some of them would overflow; only a zero among them allows that.
+  /// The dimensions, unless code that multiplies some of them would overflow; only a zero among
+  /// them allows that.
   var shape: [Int]? {
     var product = 1
     var shape: [Int] = []

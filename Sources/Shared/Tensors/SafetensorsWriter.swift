@@ -3,8 +3,9 @@ import Platform
 
 /// Writes a safetensors stream: the header first, then each tensor's bytes as they are made.
 ///
-/// Sizes are known before the data, so nothing is held but the tensor being written. Order as the original library's:
-/// element size descending, then name; header padded to a multiple of 8 with spaces; same input, same bytes.
+/// Sizes are known before the data, so nothing is held but the tensor being written. Order as the
+/// original library's: element size descending, then name; header padded to a multiple of 8 with
+/// spaces; same input, same bytes.
 package struct SafetensorsWriter {
   /// A tensor to be written, whose bytes are made when its turn comes.
   package struct Entry {

@@ -1,9 +1,11 @@
 import Foundation
 import Platform
 
-/// Reading any number type as f32: exact from F16, BF16 and F8, rounded to nearest from F64 and wide integers.
+/// Reading any number type as f32: exact from F16, BF16 and F8, rounded to nearest from F64 and
+/// wide integers.
 ///
-/// *Limitations:* types below a byte (F4, F6) and C64 have no such reading here; a safetensors file may hold them.
+/// *Limitations:* types below a byte (F4, F6) and C64 have no such reading here; a safetensors file
+/// may hold them.
 extension Tensor {
   /// All elements as f32, row-major.
   ///
@@ -17,8 +19,9 @@ extension Tensor {
 
   /// Copies `count` floats from bytes of any alignment.
   ///
-  /// A function of its own: Swift 6.3 compiles a throwing function that ends in memcpy to a jump there that leaves the error
-  /// register undefined, so that the caller sees a failure nobody threw.
+  /// A function of its own: Swift 6.3 compiles a throwing function that ends in memcpy to a jump
+  /// there that leaves the error register undefined, so that the caller sees a failure nobody
+  /// threw.
   @inline(never)
   private static func copy(
     _ source: UnsafeRawPointer, to target: UnsafeMutablePointer<Float>, count: Int
@@ -67,7 +70,8 @@ extension Tensor {
 }
 
 extension Tensor {
-  /// The elements of `elements` (flat, row-major) as f64, exact but for integers above 2^53, written to `target`.
+  /// The elements of `elements` (flat, row-major) as f64, exact but for integers above 2^53,
+  /// written to `target`.
   package func copyDoubles(_ elements: Range<Int>, to target: UnsafeMutablePointer<Double>) throws {
     func convert<T: BitwiseCopyable>(_ type: T.Type, _ value: (T) -> Double) {
       let source = bytes
@@ -94,12 +98,14 @@ extension Tensor {
 
 /// The value of IEEE half-precision bits, exact, NaN payload kept.
 ///
-/// In plain arithmetic without branches, because the compiler's own conversion is a library call per element on x86-64.
+/// In plain arithmetic without branches, because the compiler's own conversion is a library call
+/// per element on x86-64.
 @inline(__always)
 private func float(half bits: UInt16) -> Float {
   let sign = UInt32(bits & 0x8000) << 16
   let magnitude = UInt32(bits & 0x7FFF)
-  // Exponents rebiased by 112; infinity and NaN to the top; subnormals are whole multiples of 2^-24.
+  // Exponents rebiased by 112; infinity and NaN to the top; subnormals are whole multiples of
+  // 2^-24.
   let normal = (magnitude << 13) &+ (magnitude >= 0x7C00 ? 224 << 23 : 112 << 23)
   let subnormal = (Float(Int32(truncatingIfNeeded: magnitude)) * 0x1p-24).bitPattern
   return Float(bitPattern: sign | (magnitude < 0x0400 ? subnormal : normal))

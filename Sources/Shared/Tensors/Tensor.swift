@@ -22,7 +22,8 @@ package struct Tensor: Sendable {
     self.range = range
   }
 
-  /// A tensor in memory from plain values; their memory is the tensor's bytes (F32 from `[Float]`, U8 from `[UInt8]`).
+  /// A tensor in memory from plain values; their memory is the tensor's bytes (F32 from `[Float]`,
+  /// U8 from `[UInt8]`).
   package init<Element: BitwiseCopyable>(
     name: String, dtype: DType, shape: [Int], values: [Element]
   ) {

@@ -1,7 +1,8 @@
 import Platform
 
 extension TensorSource {
-  /// What to say when a computation with these weights gave NaN or infinity: the first tensor that holds such a value, or that none does.
+  /// What to say when a computation with these weights gave NaN or infinity: the first tensor that
+  /// holds such a value, or that none does.
   package func notFinite(_ what: String) -> Failure {
     for name in names {
       guard let tensor = find(name), let values = try? tensor.floats() else { continue }

@@ -16,18 +16,11 @@ fpq_tier fpq_tier_of_processor(void) {
   return FPQ_TIER_SCALAR;
 }
 
-fpq_tier fpq_tier_in_use(void) {
-  static _Atomic int decided = -1;
-  int tier = decided;
-  if (tier >= 0) return (fpq_tier)tier;
-  tier = fpq_tier_of_processor();
+fpq_tier fpq_tier_wanted(void) {
+  fpq_tier best = fpq_tier_of_processor(), wanted = best;
   const char *asked = getenv("FPQ_TIER");
-  if (asked) {
-    int wanted = tier;
-    if (strcmp(asked, "scalar") == 0) wanted = FPQ_TIER_SCALAR;
-    if (strcmp(asked, "avx2") == 0) wanted = FPQ_TIER_AVX2;
-    if (wanted < tier) tier = wanted;
-  }
-  decided = tier;
-  return (fpq_tier)tier;
+  if (!asked) return best;
+  if (strcmp(asked, "scalar") == 0) wanted = FPQ_TIER_SCALAR;
+  if (strcmp(asked, "avx2") == 0) wanted = FPQ_TIER_AVX2;
+  return wanted < best ? wanted : best;
 }

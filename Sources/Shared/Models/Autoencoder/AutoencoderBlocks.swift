@@ -1,4 +1,3 @@
-import CKernels
 import Kernels
 import Layers
 import Platform
@@ -82,12 +81,7 @@ struct PixelAttention: Sendable {
       k: toKey.multiply(normalized, bias: biases[1]),
       v: toValue.multiply(normalized, bias: biases[2]), batch: 1, heads: 1,
       scale: Float(1 / Double(x.channels).squareRoot()))
-    let output = toOut.multiply(mixed, bias: biases[3])
-    Parallel.chunks(of: output.rows, size: 256) { pixels in
-      let first = pixels.lowerBound
-      fpq_add_residual(
-        pixels.count, output.columns, nil, output.row(first), x.pixels.row(first))
-    }
+    x.pixels.add(toOut.multiply(mixed, bias: biases[3]))
     observer?.observe(module: name, output: x.pixels)
   }
 }

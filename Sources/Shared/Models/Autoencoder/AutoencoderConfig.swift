@@ -51,7 +51,8 @@ package struct AutoencoderConfig: Sendable {
     ] {
       let found = try config.strings(key) ?? [kind]
       guard found == levels.map({ _ in kind }) else {
-        throw Failure(config.path, "\(key): expected \(levels.count) x \(kind), found \(found)")
+        throw Failure(
+          config.path, "\(key): expected \(levels.count) x \(kind), found \(config.found(key))")
       }
     }
 

@@ -1,4 +1,4 @@
-import CKernels
+import Kernels
 import Layers
 import Streams
 import Tensors
@@ -21,7 +21,7 @@ struct SinusoidEmbedding: Sendable {
   /// One embedding [outputs] per value.
   func callAsFunction(_ values: [Float], on direct: Direct) -> Matrix {
     let hidden = direct.project(linear1, Embeddings.sinusoid(values))
-    fpq_silu(hidden.count, hidden.pointer, hidden.pointer)
+    hidden.applySiLU()
     return direct.project(linear2, hidden)
   }
 }
@@ -63,20 +63,15 @@ struct PixArtConditioning: Sendable {
     let embedded = timestep(timesteps, on: direct)
     if let resolution, let aspectRatio {
       guard let conditions else { preconditionFailure("this model wants size conditions") }
-      let third = embedded.columns / 3
       // [height | width | aspect ratio], the same for every sample.
       let sizes = resolution([conditions.height, conditions.width], on: direct)
       let ratio = aspectRatio([conditions.aspectRatio], on: direct)
-      for sample in 0..<timesteps.count {
-        let target = embedded.row(sample)
-        fpq_add_residual(1, 2 * third, nil, sizes.pointer, target)
-        fpq_add_residual(1, third, nil, ratio.pointer, target + 2 * third)
-      }
+      embedded.add(
+        toEachSample: Matrix(
+          rows: 1, columns: embedded.columns, values: sizes.values + ratio.values))
     }
     direct.show("adaln_single.emb", embedded)
-    let activated = Matrix(rows: embedded.rows, columns: embedded.columns)
-    fpq_silu(embedded.count, embedded.pointer, activated.pointer)
-    let modulation = direct.project(linear, activated)
+    let modulation = direct.project(linear, embedded.silu())
     direct.show("adaln_single", modulation)
     return (embedded, modulation)
   }

@@ -1,4 +1,3 @@
-import CKernels
 import Kernels
 import Layers
 import Platform
@@ -124,11 +123,7 @@ package final class PixArtTransformer: DiffusionTransformer {
     let positions = Embeddings.positions(
       gridHeight: grid.height, gridWidth: grid.width, width: config.width,
       base: config.sampleSize / grid.patch, scale: config.interpolationScale)
-    RowChunks(of: x, batch: grid.samples).forEach { sample, rows in
-      let first = rows.lowerBound
-      fpq_add_residual(
-        rows.count, x.columns, nil, positions.row(first - sample * positions.rows), x.row(first))
-    }
+    x.add(toEachSample: positions)
     direct.show("pos_embed", x)
     return x
   }

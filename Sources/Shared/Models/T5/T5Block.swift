@@ -1,7 +1,5 @@
-import CKernels
 import Kernels
 import Layers
-import Platform
 import Streams
 import Tensors
 
@@ -70,25 +68,14 @@ final class T5Block {
     watch([q, k, v], n)
     let mixed = attend(q(n), k(n), v(n), context)
     watch([o], mixed)
-    add(o(mixed), to: x)
+    x.add(o(mixed))
 
     let m = rmsNorm(x, weight: feedForwardNorm, epsilon: epsilon)
     watch([gate, up], m)
     let (hidden, linear) = (gate(m), up(m))
-    Parallel.chunks(of: hidden.count, size: 1 << 14) { range in
-      let (a, b) = (hidden.pointer + range.lowerBound, linear.pointer + range.lowerBound)
-      fpq_gelu_tanh(range.count, a, a)
-      fpq_multiply(range.count, a, b, a)
-    }
+    hidden.applyGELU(times: linear)
     watch([down], hidden)
-    add(down(hidden), to: x)
-  }
-
-  private func add(_ y: Matrix, to x: Matrix) {
-    Parallel.chunks(of: x.rows, size: 16) { rows in
-      fpq_add_residual(
-        rows.count, x.columns, nil, y.row(rows.lowerBound), x.row(rows.lowerBound))
-    }
+    x.add(down(hidden))
   }
 
   /// Attention of all queries over the real keys, sample by sample: a masked key has weight exactly 0 in the original.

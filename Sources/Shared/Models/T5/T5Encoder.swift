@@ -1,4 +1,3 @@
-import CKernels
 import Kernels
 import Layers
 import Platform
@@ -33,11 +32,12 @@ package final class T5Encoder {
     let distance = try config.size("relative_attention_max_distance", default: 128)
     guard buckets >= 4, distance > buckets / 4 else {
       throw Failure(
-        config.path, "expected at least 4 relative_attention_num_buckets and a distance beyond them"
-      )
+        config.path,
+        "relative_attention_num_buckets: expected at least 4 and a distance beyond a quarter of "
+          + "them, found \(buckets) and \(distance)")
     }
     let (inner, overflow) = heads.multipliedReportingOverflow(by: try config.size("d_kv"))
-    guard !overflow else { throw Failure(config.path, "d_kv: expected a head size") }
+    guard !overflow else { throw Failure(config.path, "d_kv: expected a head size, found \(config.found("d_kv"))") }
 
     let names = ["shared.weight", "encoder.embed_tokens.weight"]
     let name = names.first { source.find($0) != nil } ?? names[0]
@@ -86,7 +86,7 @@ package final class T5Encoder {
         throw Failure(
           embedding.tensor.place, "expected token ids below \(vocabulary), found \(id)")
       }
-      embedding.copyRows(Int(id)..<(Int(id) + 1), to: x.row(row))
+      embedding.copyRows(Int(id)..<(Int(id) + 1), to: x.block(rows: row..<(row + 1)))
     }
     let context = T5Block.Context(
       real: real, length: length, bias: positionBias.table(length: length), mask: mask,
@@ -99,14 +99,4 @@ package final class T5Encoder {
     observer?.observe(module: "encoder.final_layer_norm", output: output)
     return output
   }
-}
-
-/// RMSNorm of every row of x [tokens][width]: x / sqrt(mean(x^2) + epsilon) * weight.
-func rmsNorm(_ x: Matrix, weight: [Float], epsilon: Float) -> Matrix {
-  let y = Matrix(rows: x.rows, columns: x.columns)
-  Parallel.chunks(of: x.rows, size: 16) { rows in
-    fpq_rms_norm(
-      rows.count, x.columns, epsilon, weight, x.row(rows.lowerBound), y.row(rows.lowerBound))
-  }
-  return y
 }

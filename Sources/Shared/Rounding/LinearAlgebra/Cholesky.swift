@@ -1,75 +1,68 @@
+import Kernels
 import Platform
 import Tensors
 
-/// C = A B, or C += A B, row-major: rows, columns, depth, A and its stride, B and its stride, add, C and its stride.
-typealias DenseProduct<T> = (
-  Int, Int, Int, UnsafePointer<T>, Int, UnsafePointer<T>, Int, Bool, UnsafeMutablePointer<T>, Int
-) -> Void
-
 /// Replaces the lower triangle of A [count][count] by its Cholesky factor L, A = L L', in blocks of 128 columns.
 ///
-/// Diagonal blocks are factored in f64, everything else in T. What lies above the diagonal is left undefined.
+/// Diagonal blocks are factored in f64, everything else in the matrix's type. What lies above the diagonal is left undefined.
 ///
 /// - Parameters:
-///   - a: [count][count] row-major.
-///   - count: rows and columns.
+///   - a: [count][count].
 ///   - smallestPivot: the least pivot L_kk^2 that is believed.
-///   - product: the dense product in T, on one thread.
 /// - Returns: false when a pivot came out below the smallest; A is then spoilt.
-func choleskyFactorize<T: BinaryFloatingPoint>(
-  _ a: UnsafeMutablePointer<T>, count: Int, smallestPivot: Double, product: DenseProduct<T>
-) -> Bool {
-  let block = 128
-  // -L' of the panel below the diagonal block, [block][rest].
-  let panel = UnsafeMutablePointer<T>.allocate(capacity: max(1, block * count))
-  defer { panel.deallocate() }
+func choleskyFactorize<M: MatrixStorage>(_ a: M, smallestPivot: Double) -> Bool {
+  let (count, block) = (a.rows, 128)
   for start in stride(from: 0, to: count, by: block) {
     let width = min(block, count - start)
     guard
       let inverse = factorizeDiagonalBlock(
-        a + start * count + start, width: width, stride: count, smallestPivot: smallestPivot)
+        a.block(rows: start..<(start + width), columns: start..<(start + width)),
+        smallestPivot: smallestPivot)
     else { return false }
-    let transposed = (0..<(width * width)).map { T(inverse[$0 % width * width + $0 / width]) }
     let first = start + width
     let rest = count - first
     guard rest > 0 else { continue }
+    let transposed = M(rows: width, columns: width, zeroed: false)
+    for index in 0..<(width * width) {
+      transposed.pointer[index] = M.Element(inverse[index % width * width + index / width])
+    }
+    // -L' of the panel below the diagonal block.
+    let panel = M(rows: width, columns: rest, zeroed: false)
     let tile = 256
-    transposed.withUnsafeBufferPointer { buffer in
-      guard let inverse = buffer.baseAddress else { return }
-      Parallel.chunks(of: rest, size: tile) { range in
-        let target = a + (first + range.lowerBound) * count + start
-        let copy = UnsafeMutablePointer<T>.allocate(capacity: range.count * width)
-        defer { copy.deallocate() }
-        for row in 0..<range.count {
-          for column in 0..<width { copy[row * width + column] = target[row * count + column] }
-        }
-        product(
-          range.count, width, width, copy, width, inverse, width, false, target, count)
-        for row in 0..<range.count {
-          for column in 0..<width {
-            panel[column * rest + range.lowerBound + row] = -target[row * count + column]
-          }
-        }
+    Parallel.chunks(of: rest, size: tile) { range in
+      let rows = (first + range.lowerBound)..<(first + range.upperBound)
+      let target = a.block(rows: rows, columns: start..<first)
+      let copy = M(rows: range.count, columns: width, zeroed: false)
+      for row in 0..<range.count {
+        (copy.pointer + row * width).update(from: target.row(row), count: width)
+      }
+      M.multiply(copy.block(), transposed.block(), adding: false, into: target)
+      for row in 0..<range.count {
+        let (own, place) = (target.row(row), panel.pointer + range.lowerBound + row)
+        for column in 0..<width { place[column * rest] = -own[column] }
       }
     }
     Parallel.chunks(of: rest, size: tile) { range in
-      let rows = a + (first + range.lowerBound) * count
-      product(
-        range.count, range.upperBound, width, rows + start, count, panel, rest, true, rows + first,
-        count)
+      let rows = (first + range.lowerBound)..<(first + range.upperBound)
+      M.multiply(
+        a.block(rows: rows, columns: start..<first),
+        panel.block(columns: 0..<range.upperBound), adding: true,
+        into: a.block(rows: rows, columns: first..<(first + range.upperBound)))
     }
   }
   return true
 }
 
 /// Factors a block of at most 128 columns in place and returns the inverse of its factor, [width][width] lower.
-private func factorizeDiagonalBlock<T: BinaryFloatingPoint>(
-  _ a: UnsafeMutablePointer<T>, width: Int, stride: Int, smallestPivot: Double
+private func factorizeDiagonalBlock<M: MatrixStorage>(
+  _ block: MatrixBlock<M>, smallestPivot: Double
 ) -> [Double]? {
+  let width = block.rows.count
   var l = [Double](repeating: 0, count: width * width)
   for i in 0..<width {
+    let row = block.row(i)
     for j in 0...i {
-      var sum = Double(a[i * stride + j])
+      var sum = Double(row[j])
       for k in 0..<j { sum -= l[i * width + k] * l[j * width + k] }
       if i > j {
         l[i * width + j] = sum / l[j * width + j]
@@ -77,7 +70,7 @@ private func factorizeDiagonalBlock<T: BinaryFloatingPoint>(
         guard sum > smallestPivot, sum.isFinite else { return nil }
         l[i * width + i] = sum.squareRoot()
       }
-      a[i * stride + j] = T(l[i * width + j])
+      row[j] = M.Element(l[i * width + j])
     }
   }
   var inverse = [Double](repeating: 0, count: width * width)

@@ -1,4 +1,4 @@
-import CKernels
+import Kernels
 import Platform
 import Tensors
 
@@ -54,21 +54,14 @@ func wideProduct(
   rows: Int, depth: Int, columns: Int, _ b: [Double],
   row: (Int, UnsafeMutablePointer<Double>) -> Void
 ) -> [Double] {
-  var product = [Double](repeating: 0, count: rows * columns)
-  product.withUnsafeMutableBufferPointer { product in
-    b.withUnsafeBufferPointer { b in
-      nonisolated(unsafe) let (c, b) = (product.baseAddress!, b.baseAddress!)
-      Parallel.chunks(of: rows, size: 32) { range in
-        let a = UnsafeMutablePointer<Double>.allocate(capacity: range.count * depth)
-        defer { a.deallocate() }
-        for (index, number) in range.enumerated() { row(number, a + index * depth) }
-        fpq_gemm_f64(
-          range.count, columns, depth, a, depth, b, columns, 0, c + range.lowerBound * columns,
-          columns)
-      }
-    }
+  let b = WideMatrix(rows: depth, columns: columns, values: b)
+  let product = WideMatrix(rows: rows, columns: columns)
+  Parallel.chunks(of: rows, size: 32) { range in
+    let a = WideMatrix(rows: range.count, columns: depth)
+    for (index, number) in range.enumerated() { row(number, a.row(index)) }
+    WideMatrix.multiply(a.block(), b.block(), adding: false, into: product.block(rows: range))
   }
-  return product
+  return product.values
 }
 
 /// The columns of `matrix` [rows][columns] made orthonormal in their order (modified Gram-Schmidt, twice); one that depends on those

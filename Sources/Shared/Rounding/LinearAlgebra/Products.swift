@@ -9,8 +9,7 @@ func product(_ x: Matrix, symmetric h: Matrix) -> Matrix {
   Parallel.chunks(of: h.columns, size: 192) { range in
     // Columns of a symmetric matrix are its rows, which lie in one piece.
     multiply(
-      transposeB: true, rows: x.rows, columns: range.count, depth: h.rows, x.pointer, x.columns,
-      h.row(range.lowerBound), h.columns, add: false, y.pointer + range.lowerBound, y.columns)
+      transposeB: true, x.block(), h.block(rows: range), into: y.block(columns: range))
   }
   return y
 }

@@ -65,12 +65,10 @@ package struct AdaRound {
     }
     func differentiate() {
       for k in 0..<residual.count { residual.pointer[k] -= target[k] }
-      multiply(
-        transposeB: true, rows: rows.count, columns: columns, depth: columns, residual.pointer,
-        columns, hessian.pointer, columns, add: false, gradient.pointer, columns)
+      multiply(transposeB: true, residual.block(), hessian.block(), into: gradient.block())
     }
     func record(_ iteration: Int) {
-      soft.softWeights(to: residual.pointer)
+      soft.softWeights(to: residual.block())
       let softLoss = loss()
       soft.harden(to: levels)
       Levels(scales: scales, matrix: levels).copyValues(rows, to: residual.pointer)
@@ -79,17 +77,17 @@ package struct AdaRound {
     for iteration in 0..<options.iterations {
       let isTraced = trace != nil && RoundingTrace.shows(iteration, of: options.iterations)
       if isTraced { record(iteration) }
-      soft.softWeights(to: residual.pointer)
+      soft.softWeights(to: residual.block())
       differentiate()
       let beta = AdaRound.beta(iteration, of: options.iterations)
       let sum = soft.turn(
-        gradient.pointer, weights: doubled,
+        gradient.block(), weights: doubled,
         regulariser: beta == nil ? 0 : Float(options.regulariser), beta: Float(beta ?? 2))
       if isTraced, beta != nil {
         points[points.count - 1].regulariser = sum / Double(weight.count)
         points[points.count - 1].beta = beta
       }
-      soft.adamStep(gradient.pointer, rate: rate)
+      soft.adamStep(gradient.block(), rate: rate)
     }
     if trace != nil { record(options.iterations) }
     soft.harden(to: levels)

@@ -1,5 +1,4 @@
-import CKernels
-import Foundation
+import Kernels
 import Tensors
 
 /// The moments of Adam (arXiv 1412.6980; betas .9 and .999, eps 1e-8) for an array of variables.
@@ -13,13 +12,9 @@ package final class Adam {
     second = Matrix(rows: 1, columns: count, zeroed: true)
   }
 
-  /// Moves `variable` by one step at `rate` against `gradient`, both of the array's length.
-  package func step(
-    _ variable: UnsafeMutablePointer<Float>, _ gradient: UnsafePointer<Float>, rate: Float
-  ) {
+  /// Moves `variable` by one step at `rate` against `gradient`, whole rows of a matrix, both of the array's length.
+  package func step(_ variable: Matrix, _ gradient: MatrixBlock<Matrix>, rate: Float) {
     steps += 1
-    fpq_adam(
-      first.count, rate, Float(1 - pow(0.9, Double(steps))), Float(1 - pow(0.999, Double(steps))),
-      gradient, variable, first.pointer, second.pointer)
+    adamStep(variable, gradient: gradient, moments: (first, second), rate: rate, step: steps)
   }
 }

@@ -1,4 +1,3 @@
-import CKernels
 import Formats
 import Kernels
 import Platform
@@ -131,9 +130,7 @@ struct Descent {
         let source = levels.matrix.row(row) + first
         for k in 0..<columns.count { c.row(index)[k] = part(source[k]) }
       }
-      multiply(
-        rows: rows.count, columns: columns.count, depth: columns.count, c.pointer, c.columns,
-        hessian.row(first) + first, hessian.columns, add: false, curved.pointer, curved.columns)
+      multiply(c.block(), hessian.block(rows: columns, columns: columns), into: curved.block())
       var isChanged = false
       for (index, row) in rows.enumerated() {
         let a = dot(columns.count, c.row(index), curved.row(index))
@@ -155,43 +152,32 @@ struct Descent {
       }
       guard isChanged else { return }
       multiply(
-        rows: rows.count, columns: hessian.columns, depth: columns.count, c.pointer, c.columns,
-        hessian.row(first), hessian.columns, add: true, gradient.row(rows.lowerBound),
-        gradient.columns)
+        c.block(), hessian.block(rows: columns), adding: true, into: gradient.block(rows: rows))
     }
 
     /// One pass over all codes in ascending order of the columns; returns how many changed.
     func sweep(rowLosses: [Double]) -> Int {
       let (count, block) = (hessian.columns, Descent.block)
-      let groupOfColumn = (0..<count).map { UInt32($0 / levels.scales.groupSize) }
       let change = Matrix(rows: rows.count, columns: block)
-      let grids = rows.indices.map { row in
-        (0..<levels.scales.groups).map {
-          levels.scales.grid(groups[(row - rows.lowerBound) * levels.scales.groups + $0])
-        }
-      }
+      let grids = RowGrids(
+        groups, rows: rows.count, format: levels.scales.format,
+        groupOfColumn: (0..<count).map { $0 / levels.scales.groupSize })
+      // Gains below these are rounding error of R.
+      let bars = rows.map { Float(-1e-6 * rowLosses[$0] / Double(count)) }
       var changed = 0
       for start in stride(from: 0, to: count, by: block) {
-        let width = min(block, count - start)
-        var changedHere = 0
-        groupOfColumn.withUnsafeBufferPointer { groups in
-          for (index, row) in rows.enumerated() {
-            // Gains below this are rounding error of R.
-            let bar = -1e-6 * rowLosses[row] / Double(count)
-            changedHere += fpq_descend_row(
-              width, grids[index], groups.baseAddress! + start, hessian.row(start) + start, count,
-              Float(bar), levels.matrix.row(row) + start, gradient.row(row) + start,
-              change.row(index))
-          }
-        }
+        let columns = start..<min(count, start + block)
+        let changes = change.block(columns: 0..<columns.count)
+        let changedHere = grids.descend(
+          levels: levels.matrix.block(rows: rows, columns: columns),
+          gradient: gradient.block(rows: rows, columns: columns),
+          hessian: hessian.block(rows: columns, columns: columns), bars: bars, change: changes)
         changed += changedHere
         guard changedHere > 0 else { continue }
-        let next = start + width
-        for part in [0..<start, next..<count] {
+        for part in [0..<start, columns.upperBound..<count] {
           multiply(
-            rows: rows.count, columns: part.count, depth: width, change.pointer, block,
-            hessian.row(start) + part.lowerBound, count, add: true,
-            gradient.row(rows.lowerBound) + part.lowerBound, count)
+            changes, hessian.block(rows: columns, columns: part), adding: true,
+            into: gradient.block(rows: rows, columns: part))
         }
       }
       return changed

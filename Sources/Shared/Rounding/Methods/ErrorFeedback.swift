@@ -1,4 +1,3 @@
-import CKernels
 import Formats
 import Kernels
 import Platform
@@ -19,7 +18,7 @@ package func errorFeedback(_ weight: Matrix, scales: GroupScales, factor: Feedba
   let (count, block) = (weight.columns, 128)
   let levels = Matrix(rows: weight.rows, columns: count)
   let order = factor.order
-  let groups = order.map { UInt32($0 / scales.groupSize) }
+  let groups = order.map { $0 / scales.groupSize }
   Parallel.chunks(of: weight.rows, size: 96) { range in
     // All three [rows][columns] in rounding order.
     let ordered = Matrix(rows: range.count, columns: count)
@@ -33,21 +32,21 @@ package func errorFeedback(_ weight: Matrix, scales: GroupScales, factor: Feedba
         target.row(index)[k] = w
       }
     }
-    let grids = range.map { scales.grids(row: $0) }
-    groups.withUnsafeBufferPointer { groups in
-      for start in stride(from: 0, to: count, by: block) {
-        let width = min(block, count - start)
-        for index in 0..<range.count {
-          fpq_feedback_row(
-            width, grids[index], groups.baseAddress! + start, factor.matrix.row(start) + start,
-            count, ordered.row(index) + start, target.row(index) + start,
-            chosen.row(index) + start, residual.row(index))
-        }
-        let next = start + width
-        multiply(
-          rows: range.count, columns: count - next, depth: width, residual.pointer, block,
-          factor.matrix.row(start) + next, count, add: true, target.pointer + next, count)
-      }
+    let grids = RowGrids(
+      range.flatMap { row in (0..<scales.groups).map { scales[row: row, group: $0] } },
+      rows: range.count, format: scales.format, groupOfColumn: groups)
+    for start in stride(from: 0, to: count, by: block) {
+      let columns = start..<min(count, start + block)
+      let (rest, errors) = (
+        columns.upperBound..<count, residual.block(columns: 0..<columns.count)
+      )
+      grids.feedBack(
+        ordered.block(columns: columns), target: target.block(columns: columns),
+        factor: factor.matrix.block(rows: columns, columns: columns),
+        levels: chosen.block(columns: columns), residual: errors)
+      multiply(
+        errors, factor.matrix.block(rows: columns, columns: rest), adding: true,
+        into: target.block(columns: rest))
     }
     for (index, row) in range.enumerated() {
       for k in 0..<count { levels.row(row)[order[k]] = chosen.row(index)[k] }

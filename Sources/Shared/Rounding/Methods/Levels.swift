@@ -1,5 +1,5 @@
-import CKernels
 import Formats
+import Kernels
 import Platform
 import Tensors
 
@@ -79,14 +79,8 @@ package struct Levels {
 }
 
 extension GroupScales {
-  /// `group` as the kernels take it, with `table` instead of all levels; at most 64 of them.
-  func grid(_ group: Group, _ table: LevelTable? = nil) -> fpq_grid {
-    fpq_grid(
-      scale: Float(group.scale), negative_scale: Float(group.negativeScale),
-      table: UnsafeRawPointer((table ?? format.levels(zero: group.zero)).floats)
-        .assumingMemoryBound(to: fpq_levels.self))
+  /// The values of `group`; those of `table`'s levels instead of all, at most 64.
+  func grid(_ group: Group, _ table: LevelTable? = nil) -> GroupGrid {
+    GroupGrid(group, table ?? format.levels(zero: group.zero))
   }
-
-  /// The groups of `row`.
-  func grids(row: Int) -> [fpq_grid] { (0..<groups).map { grid(self[row: row, group: $0]) } }
 }

@@ -1,6 +1,6 @@
-import CKernels
 import Foundation
 import Formats
+import Kernels
 import Platform
 import Tensors
 
@@ -17,6 +17,7 @@ package final class SoftRounding {
   package let base: Matrix
   package let step: Matrix
   package let variable: Matrix
+  private let groups: SoftGroups
   private let adam: Adam
 
   /// Starts at w~ = w, clamped to what the scales can reach.
@@ -28,6 +29,11 @@ package final class SoftRounding {
     step = Matrix(rows: rows.count, columns: weight.columns)
     variable = Matrix(rows: rows.count, columns: weight.columns)
     adam = Adam(count: variable.count)
+    let bounds = rows.flatMap { row in
+      (0..<scales.groups).map { SoftRounding.bounds(scales[row: row, group: $0], scales.format) }
+    }
+    groups = SoftGroups(
+      bounds: bounds, columns: weight.columns, groupSize: scales.groupSize, isScaled: isScaleAware)
     for (index, row) in rows.enumerated() {
       for number in 0..<scales.groups {
         let group = scales[row: row, group: number]
@@ -65,31 +71,18 @@ package final class SoftRounding {
     return (at, value(nearest - up).map { at - $0 } ?? 0)
   }
 
-  /// Calls `body` with each group of the chunk, and where it starts in the arrays.
-  private func forEachGroup(_ body: (fpq_soft_group, _ offset: Int, _ count: Int) -> Void) {
-    for index in 0..<base.rows {
-      let row = firstRow + index
-      for number in 0..<scales.groups {
-        let group = scales[row: row, group: number]
-        let table = scales.format.levels(zero: group.zero)
-        let ends = [group.value(table.low), group.value(table.high)]
-        let columns = scales.range(number)
-        body(
-          fpq_soft_group(
-            low: Float(min(ends[0], ends[1])), high: Float(max(ends[0], ends[1])),
-            scaled: isScaleAware ? 1 : 0),
-          index * base.columns + columns.lowerBound, columns.count)
-      }
-    }
+  /// The least and the largest value of a group.
+  private static func bounds(
+    _ group: GroupScales.Group, _ format: NumberFormat
+  ) -> ClosedRange<Float> {
+    let table = format.levels(zero: group.zero)
+    let ends = [group.value(table.low), group.value(table.high)]
+    return Float(min(ends[0], ends[1]))...Float(max(ends[0], ends[1]))
   }
 
   /// Writes w~ to `soft` [rows][columns].
-  package func softWeights(to soft: UnsafeMutablePointer<Float>) {
-    forEachGroup { group, offset, count in
-      fpq_soft_weights(
-        count, group, variable.pointer + offset, base.pointer + offset, step.pointer + offset,
-        soft + offset)
-    }
+  package func softWeights(to soft: MatrixBlock<Matrix>) {
+    groups.softWeights(variable: variable, base: base, step: step, into: soft)
   }
 
   /// Turns the gradient by w~ into the gradient by the variable.
@@ -102,22 +95,16 @@ package final class SoftRounding {
   /// - Returns: that sum.
   @discardableResult
   package func turn(
-    _ gradient: UnsafeMutablePointer<Float>, weights: [Float], regulariser: Float, beta: Float
+    _ gradient: MatrixBlock<Matrix>, weights: [Float], regulariser: Float, beta: Float
   ) -> Double {
-    var sum = 0.0
-    forEachGroup { group, offset, count in
-      sum += Double(
-        fpq_soft_gradient(
-          count, group, weights[offset / base.columns], regulariser, beta,
-          variable.pointer + offset, base.pointer + offset, step.pointer + offset,
-          gradient + offset))
-    }
-    return sum
+    groups.turn(
+      gradient, weights: weights, regulariser: regulariser, beta: beta, variable: variable,
+      base: base, step: step)
   }
 
   /// One step of Adam at `rate`, for the gradient [rows][columns] by the variable.
-  package func adamStep(_ gradient: UnsafePointer<Float>, rate: Float) {
-    adam.step(variable.pointer, gradient, rate: rate)
+  package func adamStep(_ gradient: MatrixBlock<Matrix>, rate: Float) {
+    adam.step(variable, gradient, rate: rate)
   }
 
   /// Writes the level of each weight, rounded up where the variable is not negative, to the chunk's rows of `levels`.

@@ -1,4 +1,3 @@
-import CKernels
 import Kernels
 import Platform
 import Tensors
@@ -29,32 +28,19 @@ package struct FeedbackFactor: Sendable {
 
     // Exact pivots are at least the least eigenvalue: one at half of it is rounding error.
     let reversed = Matrix(rows: count, columns: count)
-    fill(reversed.pointer, hessian, order, extra: 0)
-    if choleskyFactorize(
-      reversed.pointer, count: count, smallestPivot: max(damping / 2, average * 1e-6),
-      product: {
-        multiply(rows: $0, columns: $1, depth: $2, $3, $4, $5, $6, add: $7, $8, $9)
-      })
-    {
+    fill(reversed, hessian, order, extra: 0)
+    if choleskyFactorize(reversed, smallestPivot: max(damping / 2, average * 1e-6)) {
       isSinglePrecision = true
       extraDamping = 0
-      normalize(reversed.pointer, into: matrix)
+      normalize(reversed, into: matrix)
       return
     }
     isSinglePrecision = false
-    let wide = UnsafeMutablePointer<Double>.allocate(capacity: max(1, count * count))
-    defer { wide.deallocate() }
+    let wide = WideMatrix(rows: count, columns: count)
     var extra = 0.0
     while true {
       fill(wide, hessian, order, extra: extra)
-      if choleskyFactorize(
-        wide, count: count, smallestPivot: max(damping * 1e-3, average * 1e-12),
-        product: {
-          fpq_gemm_f64($0, $1, $2, $3, $4, $5, $6, $7 ? 1 : 0, $8, $9)
-        })
-      {
-        break
-      }
+      if choleskyFactorize(wide, smallestPivot: max(damping * 1e-3, average * 1e-12)) { break }
       // H in f32 may be indefinite by its rounding; ends, as a dominant diagonal is definite.
       extra = extra == 0 ? average * 1e-7 : extra * 10
     }
@@ -64,8 +50,8 @@ package struct FeedbackFactor: Sendable {
 }
 
 /// Writes H in reversed rounding order: its lower factor, reversed back, is the upper factor in rounding order.
-private func fill<T: BinaryFloatingPoint>(
-  _ target: UnsafeMutablePointer<T>, _ hessian: Matrix, _ order: [Int], extra: Double
+private func fill<M: MatrixStorage>(
+  _ target: M, _ hessian: Matrix, _ order: [Int], extra: Double
 ) {
   let count = order.count
   order.withUnsafeBufferPointer { order in
@@ -73,18 +59,19 @@ private func fill<T: BinaryFloatingPoint>(
     Parallel.chunks(of: count, size: 64) { range in
       for i in range {
         let source = hessian.row(order[count - 1 - i])
-        let row = target + i * count
-        for j in 0...i { row[j] = T(source[order[count - 1 - j]]) }
-        row[i] += T(extra)
+        let row = target.pointer + i * count
+        for j in 0...i { row[j] = M.Element(source[order[count - 1 - j]]) }
+        row[i] += M.Element(extra)
       }
     }
   }
 }
 
 /// M_ik = L_ik / L_kk from the lower factor of the reversed matrix.
-private func normalize<T: BinaryFloatingPoint>(_ l: UnsafeMutablePointer<T>, into matrix: Matrix) {
+private func normalize<M: MatrixStorage>(_ lower: M, into matrix: Matrix) {
   let count = matrix.rows
   Parallel.chunks(of: count, size: 64) { range in
+    let l = lower.pointer
     for i in range {
       let source = l + (count - 1 - i) * count
       let row = matrix.row(i)

@@ -1,4 +1,3 @@
-import CKernels
 import Kernels
 import Platform
 import Tensors
@@ -66,24 +65,21 @@ package final class PrefixCorrection {
       let square = sums[i * count + j] * share
       return isCentred ? square - first[i] * share * sum[j] * share : square
     }
-    let factor = UnsafeMutablePointer<Double>.allocate(capacity: count * count)
-    defer { factor.deallocate() }
+    let factor = WideMatrix(rows: count, columns: count)
     var trace = 0.0
     for i in 0..<count { trace += max(0, moment(gram, sum, i, i)) }
     let added = damping * trace / Double(count)
     for i in 0..<count {
-      for j in 0...i { factor[i * count + j] = moment(gram, sum, i, j) }
-      factor[i * count + i] += added
+      for j in 0...i { factor.row(i)[j] = moment(gram, sum, i, j) }
+      factor.row(i)[i] += added
     }
-    guard
-      choleskyFactorize(
-        factor, count: count, smallestPivot: trace / Double(count) * 1e-9,
-        product: { fpq_gemm_f64($0, $1, $2, $3, $4, $5, $6, $7 ? 1 : 0, $8, $9) })
-    else { return nil }
+    guard choleskyFactorize(factor, smallestPivot: trace / Double(count) * 1e-9) else {
+      return nil
+    }
     let change = Matrix(rows: count, columns: count)
-    nonisolated(unsafe) let l = factor
     let rows = (0..<count).map { i in (0..<count).map { moment(cross, lost, i, $0) } }
     Parallel.chunks(of: count, size: 16) { range in
+      let l = factor.pointer
       for i in range {
         // y L' = e, then x L = y.
         var x = rows[i]

@@ -1,4 +1,3 @@
-import CKernels
 import Kernels
 import Platform
 import Synchronization
@@ -68,9 +67,12 @@ package final class SiteObjective: Sendable {
     self.hessian = hessian
     self.damping = damping
     self.diagonal = diagonal
-    let mean = Matrix(rows: 1, columns: count)
-    transform.apply(rows: 1, columns: count, seen.map { Float($0) }, mean.pointer)
-    self.mean = transform.isIdentity ? seen : mean.values.map { Double($0) }
+    mean =
+      transform.isIdentity
+      ? seen
+      : transform(Matrix(rows: 1, columns: count, values: seen.map { Float($0) })).values.map {
+        Double($0)
+      }
   }
 
   /// The factor of H that error feedback uses, computed once for all layers of the site.
@@ -165,9 +167,7 @@ private func prepared(
   guard transform.hadamard > 1 else { return moments }
   // H C H': rows, then the rows of the transpose; rounding must not leave it unsymmetric.
   for _ in 0..<2 {
-    Parallel.chunks(of: count, size: chunk) { range in
-      fpq_hadamard(range.count * count, transform.hadamard, moments.row(range.lowerBound))
-    }
+    moments.applyHadamard(block: transform.hadamard)
     for i in 0..<count {
       for j in 0..<i {
         (moments.row(i)[j], moments.row(j)[i]) = (moments.row(j)[i], moments.row(i)[j])

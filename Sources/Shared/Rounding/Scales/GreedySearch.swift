@@ -1,5 +1,5 @@
-import CKernels
 import Formats
+import Kernels
 import Platform
 import Tensors
 
@@ -66,10 +66,10 @@ package struct GreedySearch {
   package static func scales(
     of weight: Matrix, formats: [NumberFormat], place: String
   ) throws -> GroupScales {
-    guard weight.columns <= FPQ_LONGEST_GROUP else {
+    let longest = PackedMatrix.longestGroup
+    guard weight.columns <= longest else {
       throw Failure(
-        place, "expected at most \(FPQ_LONGEST_GROUP) inputs for one scale, found \(weight.columns)"
-      )
+        place, "expected at most \(longest) inputs for one scale, found \(weight.columns)")
     }
     var absmax: Float = 0
     for index in 0..<weight.count {

@@ -1,4 +1,3 @@
-import CKernels
 import Formats
 import Kernels
 import Platform
@@ -133,19 +132,22 @@ private struct GroupTrial {
     return result
   }
 
-  /// Writes V - W of one group's `columns`, rounded to nearest with `candidate`.
+  /// Writes V - W of one group's `columns`, rounded to nearest with `candidate`, to row `place` of `result`.
   private func residual(
-    _ candidate: GroupScales.Group, row: Int, columns: Range<Int>,
-    to residual: UnsafeMutablePointer<Float>
+    _ candidate: GroupScales.Group, row: Int, columns: Range<Int>, into result: Matrix,
+    row place: Int
   ) {
-    let w = weight.row(row) + columns.lowerBound
     guard let shared = start.format.sharedBit else {
-      return fpq_grid_residual(columns.count, start.grid(candidate), w, residual)
+      return start.grid(candidate).residual(
+        of: weight, row: row, columns: columns, into: result, row: place)
     }
     let tables = shared.tables(mode)
     let other = Matrix(rows: 1, columns: columns.count)
-    fpq_grid_residual(columns.count, start.grid(candidate, tables[0]), w, residual)
-    fpq_grid_residual(columns.count, start.grid(candidate, tables[1]), w, other.pointer)
+    start.grid(candidate, tables[0]).residual(
+      of: weight, row: row, columns: columns, into: result, row: place)
+    start.grid(candidate, tables[1]).residual(
+      of: weight, row: row, columns: columns, into: other, row: 0)
+    let residual = result.row(place)
     for first in stride(from: 0, to: columns.count, by: shared.length) {
       let run = first..<min(first + shared.length, columns.count)
       func square(_ e: UnsafePointer<Float>) -> Float { run.reduce(0) { $0 + e[$1] * e[$1] } }
@@ -158,21 +160,17 @@ private struct GroupTrial {
   /// Minimises sum importance_j e_j^2 in each group.
   func least(importance: [Float]) -> GroupScales {
     filled { range, side, get, set in
-      importance.withUnsafeBufferPointer { importance in
-        for row in range {
-          for group in 0..<start.groups {
-            let columns = start.range(group)
-            var best = Float.infinity
-            for candidate in candidates(
-              row: row, group: group, side: side, current: get(row, group))
-            {
-              let error = error(
-                candidate, row: row, columns: columns,
-                importance.baseAddress! + columns.lowerBound)
-              if error < best {
-                best = error
-                set(row, group, candidate)
-              }
+      for row in range {
+        for group in 0..<start.groups {
+          let columns = start.range(group)
+          var best = Float.infinity
+          for candidate in candidates(
+            row: row, group: group, side: side, current: get(row, group))
+          {
+            let error = error(candidate, row: row, columns: columns, importance: importance)
+            if error < best {
+              best = error
+              set(row, group, candidate)
             }
           }
         }
@@ -181,16 +179,17 @@ private struct GroupTrial {
   }
 
   private func error(
-    _ candidate: GroupScales.Group, row: Int, columns: Range<Int>,
-    _ importance: UnsafePointer<Float>
+    _ candidate: GroupScales.Group, row: Int, columns: Range<Int>, importance: [Float]
   ) -> Float {
     guard start.format.sharedBit != nil else {
-      return fpq_grid_error(
-        columns.count, start.grid(candidate), weight.row(row) + columns.lowerBound, importance)
+      return start.grid(candidate).error(
+        of: weight, row: row, columns: columns, importance: importance)
     }
     let e = Matrix(rows: 1, columns: columns.count)
-    residual(candidate, row: row, columns: columns, to: e.pointer)
-    return (0..<columns.count).reduce(0) { $0 + importance[$1] * (e.pointer[$1] * e.pointer[$1]) }
+    residual(candidate, row: row, columns: columns, into: e, row: 0)
+    return (0..<columns.count).reduce(0) {
+      $0 + importance[columns.lowerBound + $1] * (e.pointer[$1] * e.pointer[$1])
+    }
   }
 
   /// Minimises e' H_gg e in each group, H_gg the group's block of the objective.
@@ -207,14 +206,13 @@ private struct GroupTrial {
         var count = 0
         for (row, candidates) in zip(range, tried) {
           for candidate in candidates {
-            self.residual(candidate, row: row, columns: columns, to: residual.row(count))
+            self.residual(candidate, row: row, columns: columns, into: residual, row: count)
             count += 1
           }
         }
         multiply(
-          rows: count, columns: columns.count, depth: columns.count, residual.pointer,
-          residual.columns, hessian.row(columns.lowerBound) + columns.lowerBound, hessian.columns,
-          add: false, gradient.pointer, gradient.columns)
+          residual.block(), hessian.block(rows: columns, columns: columns),
+          into: gradient.block())
         count = 0
         for (row, candidates) in zip(range, tried) {
           var best = Double.infinity

@@ -22,8 +22,8 @@ package struct CollectStatistics {
   package var output = "-"
   /// Keep `<output>.resume` up to date and continue from it.
   package var resumes = false
-  /// Prompts between two writes of the resume file.
-  package var resumeInterval = 4
+  /// Prompts between two writes of the resume file; nil: as often as costs a fiftieth of the time.
+  package var resumeInterval: Int?
   package var isVerbose = false
 
   package init() {}
@@ -49,7 +49,7 @@ package struct CollectStatistics {
     let result = try OutputFile(output)
 
     let roles = LayerRoles(pipeline.transformer.linears.map(\.role))
-    let checkpoint = ResumeFile(path: "\(output).resume", interval: resumeInterval)
+    var checkpoint = ResumeFile(path: "\(output).resume", interval: resumeInterval)
     var done: [Int: String] = [:]
     var resumed: [SiteStatistics] = []
     if resumes, let earlier = try checkpoint.open(settings: settings, modelSHA256: sha256) {
@@ -87,13 +87,10 @@ package struct CollectStatistics {
         }
         done[picture.request.number] = prompt
         progress.advance()
-        if resumes, done.count % resumeInterval == 0 { try write(to: OutputFile(checkpoint.path)) }
+        if resumes { try checkpoint.finishedPrompt { try write(to: $0) } }
       })
     progress.finish()
-    let seen = Set(collector.statistics.filter { $0.count > 0 }.map(\.site))
-    for role in roles.all where !seen.contains(role.site) {
-      throw Failure("\(source.weights.path): \(role.name)", "expected inputs to sum up, saw none")
-    }
+    try collector.check(roles, place: source.weights.path)
     try write(to: result)
     if resumes { checkpoint.remove() }
     if isVerbose {
@@ -103,25 +100,4 @@ package struct CollectStatistics {
       )
     }
   }
-}
-
-/// Where a run keeps what it has so far, to be continued after a kill: a statistics file beside the output.
-private struct ResumeFile {
-  let path: String
-  let interval: Int
-
-  /// The earlier run's statistics; nil when there are none.
-  ///
-  /// - Throws: `Failure` when they are of another model or other settings.
-  func open(settings: CalibrationSettings, modelSHA256: String) throws -> StatisticsFile? {
-    guard FileManager.default.fileExists(atPath: path) else { return nil }
-    let earlier = try StatisticsFile(path)
-    guard earlier.metadata.modelSHA256 == modelSHA256, earlier.settings == settings else {
-      throw Failure(
-        path, "expected the same model and settings, found others; remove it to start anew")
-    }
-    return earlier
-  }
-
-  func remove() { unlink(path) }
 }

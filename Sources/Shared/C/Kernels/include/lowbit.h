@@ -1,29 +1,30 @@
-// Products of 4-bit weights with quantized or float activations, and the quantizer of the activations.
+// Products of 4-bit weights with quantized or float activations, and the quantizer of the
+// activations.
 //
-// The definition (METHODS.md section 4), bit for bit on every tier and number of threads:
+// The definition, bit for bit on every tier and number of threads:
 //   y[t][n] = bias[n] + sum over groups g, ascending from 0, by
 //             sum = fma(weightScale[n][g] * tokenScale[t][g], float(dot[t][n][g]), sum)
 // where dot is the exact integer product of the group. With one scale per token the step is
-// fma(weightScale[n][g], float(dot), sum) and the finished sum is multiplied by tokenScale[t]. The finished sum
-// is multiplied by the weight's own tensorScale unless that is 1. Then the bias is added; without one nothing is.
+// fma(weightScale[n][g], float(dot), sum) and the finished sum is multiplied by tokenScale[t]. The
+// finished sum is multiplied by the weight's own tensorScale unless that is 1. Then the bias is
+// added; without one nothing is.
 //
-// A dot never overflows: |weight| <= 64, |activation| <= 1984 and a group has at most 16384 elements,
-// so |dot| <= 64 * 1984 * 16384 = 2,080,374,784 < 2^31. The partial sums of codes + 128 that the u8
-// product forms are at most 64 * 255 * 16384, far less.
+// A dot never overflows: |weight| <= 64, |activation| <= 1984 and a group has at most 16384
+// elements, so |dot| <= 64 * 1984 * 16384 = 2,080,374,784 < 2^31. The partial sums of codes + 128
+// that the u8 product forms are at most 64 * 255 * 16384, far less.
 #ifndef FPQ_LOWBIT_H
 #define FPQ_LOWBIT_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#include "tier.h"
-
 /// The longest group (the shorter of group size and inputs) for which a dot fits 32 bits.
 #define FPQ_LONGEST_GROUP 16384
 
 /// Low-bit weights as they lie in the file. Any pointer may be unaligned.
 typedef struct {
-  /// 4-bit codes [outputs][(inputs + 1) / 2]; the low nibble is the even input. NULL when integers are given.
+  /// 4-bit codes [outputs][(inputs + 1) / 2]; the low nibble is the even input. NULL when integers
+  /// are given.
   const uint8_t *codes;
   /// Formats of more bits, decoded: [outputs][inputs], -64...64. NULL when codes are given.
   const int8_t *integers;
@@ -74,41 +75,5 @@ int fpq_code_offset(fpq_activation format);
 
 /// Codes per token: every group is padded to a multiple of four with the code of zero.
 size_t fpq_token_stride(size_t inputs, size_t group);
-
-/// scale = absmax / max in f32, code = nearest(x / scale), saturating; x is [tokens][inputs].
-/// A zero maximum (or one so small that the scale is 0) gives scale 0 and codes 0. A NaN or an infinity gives
-/// scale NaN and codes 0, so that all outputs of its token are NaN.
-void fpq_quantize_u8(
-    fpq_activation format, size_t tokens, size_t inputs, size_t group, const float *x,
-    uint8_t *codes, float *scales);
-void fpq_quantize_i16(
-    fpq_activation format, size_t tokens, size_t inputs, size_t group, const float *x,
-    int16_t *codes, float *scales);
-/// y = code * scale as f32 [tokens][inputs], for formats whose integers exceed 16 bits.
-void fpq_quantize_f32(
-    fpq_activation format, size_t tokens, size_t inputs, size_t group, const float *x, float *y);
-
-/// Writes `block` of y [tokens][weight outputs]; bias [outputs] may be NULL.
-void fpq_multiply_u8(
-    const fpq_packed *weight, const fpq_tokens *x, fpq_block block, const float *bias, float *y);
-void fpq_multiply_i16(
-    const fpq_packed *weight, const fpq_tokens *x, fpq_block block, const float *bias, float *y);
-/// The product with float activations x [tokens][inputs]: sum = fma(x[t][k], w[n][k], sum) with k
-/// ascending from 0 and w = integer * scale, exact in f32; then + bias[n].
-void fpq_multiply_f32(
-    const fpq_packed *weight, const float *x, fpq_block block, const float *bias, float *y);
-
-/// The functions of one tier.
-typedef struct {
-  __typeof__(fpq_quantize_u8) *quantize_u8;
-  __typeof__(fpq_quantize_i16) *quantize_i16;
-  __typeof__(fpq_quantize_f32) *quantize_f32;
-  __typeof__(fpq_multiply_u8) *multiply_u8;
-  __typeof__(fpq_multiply_i16) *multiply_i16;
-  __typeof__(fpq_multiply_f32) *multiply_f32;
-} fpq_lowbit_table;
-
-/// The table of `tier`, NULL when this processor lacks it.
-const fpq_lowbit_table *fpq_lowbit_of_tier(fpq_tier tier);
 
 #endif

@@ -1,0 +1,52 @@
+import Platform
+
+/// A value in a message, as it stands in the file, so that whoever wrote it finds it again.
+extension JSON: CustomStringConvertible {
+  /// What a message shows of a value, in Unicode scalars.
+  private static let limit = 60
+
+  /// Compact JSON text (no spaces, control characters escaped), cut with an ellipsis when it is
+  /// longer than 60 characters.
+  package var description: String {
+    var text = String.UnicodeScalarView()
+    write(to: &text)
+    if text.count > JSON.limit {
+      text = String.UnicodeScalarView(text.prefix(JSON.limit - 1)) + ["…"]
+    }
+    return String(text)
+  }
+
+  /// Appends the text of this value, but not much more than is shown: a file may hold any amount.
+  private func write(to text: inout String.UnicodeScalarView) {
+    switch self {
+    case .null: text += "null".unicodeScalars
+    case .bool(let flag): text += (flag ? "true" : "false").unicodeScalars
+    case .number(let digits): text += digits.unicodeScalars.prefix(JSON.limit + 1)
+    case .string(let string): JSON.write(string, to: &text)
+    case .array(let elements):
+      text.append("[")
+      for (index, element) in elements.enumerated() {
+        if text.count > JSON.limit { break }
+        if index > 0 { text.append(",") }
+        element.write(to: &text)
+      }
+      text.append("]")
+    case .object(let members):
+      text.append("{")
+      for (index, member) in members.enumerated() {
+        if text.count > JSON.limit { break }
+        if index > 0 { text.append(",") }
+        JSON.write(member.key, to: &text)
+        text.append(":")
+        member.value.write(to: &text)
+      }
+      text.append("}")
+    }
+  }
+
+  /// `quote` leaves the control characters above ASCII as they are, which JSON allows.
+  private static func write(_ string: String, to text: inout String.UnicodeScalarView) {
+    let start = String(string.unicodeScalars.prefix(limit + 1))
+    text += Console.printable(quote(start)).unicodeScalars
+  }
+}
