@@ -129,7 +129,7 @@ let package = Package(
       name: "TestSupport", dependencies: ["Models", "Layers", "Tensors", "Platform"],
       path: "Tests/Support", swiftSettings: strict),
     tests("Platform", ["Platform"]),
-    tests("Tensors", ["Tensors", "Platform"]),
+    tests("Tensors", ["Streams", "Tensors", "Platform"]),
     tests("Formats", ["Streams", "Formats", "Tensors", "Platform"]),
     tests("Kernels", ["Kernels", "CKernels", "Formats", "Tensors", "Platform"]),
     tests("Streams", ["Streams", "Platform"]),
@@ -148,6 +148,7 @@ let package = Package(
         "Reconstruction", "Rounding", "StatsStage", "Gradients", "Pipeline", "Models", "Sampling",
         "Layers", "Kernels", "Streams", "Formats", "Tensors", "Platform",
       ]),
+    tests("Export", ["Export", "Streams", "Formats", "Tensors", "Platform"]),
     tests(
       "Stages",
       ["RoundStage", "Reconstruction", "Rounding", "Formats", "Inspection", "Streams"]),

@@ -14,8 +14,8 @@ extension Round {
       let (options, named) = (try settings.rounding(), try settings.namedFormats())
       // The recipe's own format may be replaced everywhere: which layers keep it only their names
       // show.
-      for format in named.isEmpty ? [options.format] : named {
-        try options.of([format], inputs: options.groupSize).check()
+      for format in named.isEmpty ? [options.layout.format] : named {
+        try options.of([format]).check()
       }
       guard weights.sharedBit == .nearest || named.contains(where: { $0.sharedBit != nil }) else {
         throw Failure("--shared-bit is for layers of --format fp5.33 or fp4.25")

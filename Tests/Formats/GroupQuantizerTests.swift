@@ -36,8 +36,8 @@ func quantizesAsFP4DiT(name: String) throws {
   let weight = try matrix(golden.tensor("weight"))
   for groupSize in [128, 64, 32] {
     let scales = try GroupScales.absmax(
-      of: weight, format: format, groupSize: groupSize, precision: .exact, smallestAbsmax: 1e-4,
-      place: "weight")
+      of: weight, WeightLayout(format, .groups(of: groupSize)), precision: .exact,
+      smallestAbsmax: 1e-4, place: "weight")
     let codes = scales.codes(nearest: weight)
     let key = "\(name).g\(groupSize)"
     expectEqual(
@@ -50,7 +50,7 @@ func quantizesAsFP4DiT(name: String) throws {
   for tokens in ["tokens2d", "tokens3d"] {
     let x = try matrix(golden.tensor(tokens))
     let scales = try GroupScales.absmax(
-      of: x, format: format, groupSize: x.columns, precision: .exact, smallestAbsmax: 1e-4,
+      of: x, WeightLayout(format, .row), precision: .exact, smallestAbsmax: 1e-4,
       place: tokens)
     let codes = scales.codes(nearest: x)
     let key = "\(name).\(tokens)"
@@ -66,11 +66,11 @@ func quantizesAsFP4DiT(name: String) throws {
 }
 
 @Test(arguments: [128, 64])
-func quantizesAsAsymmetricINT4(groupSize: Int) throws {
+func quantizesAsINT4WithZeroPoints(groupSize: Int) throws {
   let golden = try References.tensors("int4-rtn/io.safetensors")
   let weight = try matrix(golden.tensor("weight"))
   let scales = try GroupScales.absmax(
-    of: weight, format: NumberFormat("int4"), groupSize: groupSize, precision: .exact,
+    of: weight, WeightLayout(NumberFormat("int4"), .groups(of: groupSize)), precision: .exact,
     place: "weight")
   let key = "g\(groupSize).incl0"
   let goldenScales = try golden.tensor("\(key).scale").floats()
@@ -79,7 +79,8 @@ func quantizesAsAsymmetricINT4(groupSize: Int) throws {
   let expected = [UInt8](try golden.tensor("\(key).code").bytes)
   for (index, scale) in scales.scales.enumerated() {
     if scale == 0 {
-      // Our group of zeros has scale, zero point and codes 0; GPTQ's rule gives the same values by -1...1 and codes 8.
+      // Our group of zeros has scale, zero point and codes 0; GPTQ's rule gives the same values by
+      // -1...1 and codes 8.
       for k in scales.range(index % scales.groups) {
         let at = index / scales.groups * weight.columns + k
         #expect(codes[at] == 0)
@@ -97,14 +98,14 @@ func quantizesAsAsymmetricINT4(groupSize: Int) throws {
 }
 
 private func nearest(
-  _ weight: Matrix, _ format: String, groupSize: Int, precision: GroupScales.Precision = .f16,
-  isSplit: Bool = false
+  _ weight: Matrix, _ format: String, groupSize: Int, scales: ScaleStorage = .f16,
+  precision: GroupScales.Precision = .stored(global: 1)
 ) throws -> QuantizedMatrix {
   QuantizedMatrix(
     nearest: weight,
     scales: try GroupScales.absmax(
-      of: weight, format: NumberFormat(format), groupSize: groupSize, precision: precision,
-      isSplit: isSplit, place: "m: w"))
+      of: weight, WeightLayout(NumberFormat(format), .groups(of: groupSize), scales: scales),
+      precision: precision, place: "m: w"))
 }
 
 @Test func scalesAreStoredBeforeCodesAreChosen() throws {
@@ -112,7 +113,8 @@ private func nearest(
   let quantized = try nearest(weight, "e2m1", groupSize: 3)
   let scales = [Double(Float16(Float(0.3) / 12)), Double(Float16(Float(0.0251) / 12))]
   #expect(quantized.scales.scales == scales)
-  // -.1 / .025 = -4 has code 4 and the sign bit is 8; .05 / .025 = 2 has code 2; the largest level, 12, has code 7.
+  // -.1 / .025 = -4 has code 4 and the sign bit is 8; .05 / .025 = 2 has code 2; the largest level,
+  // 12, has code 7.
   #expect(quantized.codes == [7, 12, 2, 7])
   #expect(
     quantized.dequantized().values
@@ -138,8 +140,9 @@ private func nearest(
   }
 }
 
-/// The longer side of the weights meets the codebook's -64, so that the scale of a group that reaches further up is negative.
-@Test func asymmetricCodebooksAreTurnedAround() throws {
+/// The longer side of the weights meets the codebook's -64, so that the scale of a group that
+/// reaches further up is negative.
+@Test func codebooksWithoutAMirrorImageAreTurnedAround() throws {
   let weight = Matrix(rows: 2, columns: 3, values: [-6.4, 1.2, 5.3, 6.4, -1.2, -5.3])
   let quantized = try nearest(weight, "lloyd4", groupSize: 3, precision: .exact)
   let sign: [Double] = [1, -1]
@@ -154,8 +157,10 @@ private func nearest(
 
 @Test func float8ScalesAreMultiplesOfTheGlobalOne() throws {
   let weight = Matrix(rows: 1, columns: 4, values: [12, 0.5, 0.001, 0.002])
-  let quantized = try nearest(weight, "e2m1", groupSize: 2, precision: .e4m3(global: 0.25))
-  // 1 / .25 = 4 is E4M3's 0x48; .002 / 12 / .25 is below half of its smallest value and is kept from vanishing.
+  let quantized = try nearest(
+    weight, "e2m1", groupSize: 2, scales: .e4m3, precision: .stored(global: 0.25))
+  // 1 / .25 = 4 is E4M3's 0x48; .002 / 12 / .25 is below half of its smallest value and is kept
+  // from vanishing.
   #expect(quantized.scales.scales == [1, 0x1p-9 * 0.25])
   let tensors = LayerTensors.tensors(of: quantized.scales, layer: "L")
   #expect(tensors.map(\.name) == ["L.scales", "L.global_scale"])

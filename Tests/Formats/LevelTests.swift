@@ -11,7 +11,7 @@ private let names = ["e2m1", "e3m0", "e1m2", "e2m3", "e3m2", "e3m4", "e4m3", "in
     let format = try NumberFormat(name)
     for code in 0..<UInt8(clamping: 1 << format.bits) {
       // Of two zeros the positive one is meant.
-      let expected = format.isSigned && !format.isAsymmetric && code == format.signBit ? 0 : code
+      let expected = format.isSigned && !format.hasZeroPoints && code == format.signBit ? 0 : code
       #expect(
         format.code(level: format.decode(code)) == (name == "lloyd4" ? code : expected),
         "\(name) \(code)")
@@ -85,8 +85,9 @@ func encodesAsMinifloats(name: String, reference: String, step: Double) throws {
   }
 }
 
-/// Lloyd's conditions: with the levels as they stand, each is the mean of the values nearest to it (of normal weights in groups
-/// of 64 and the best scale of 25 clips and both signs), within the rounding to integers.
+/// Lloyd's conditions: with the levels as they stand, each is the mean of the values nearest to it
+/// (of normal weights in groups of 64 and the best scale of 25 clips and both signs), within the
+/// rounding to integers.
 @Test func lloydLevelsAreTheirCellsMeans() throws {
   let format = try NumberFormat("lloyd4")
   let table = format.levels()

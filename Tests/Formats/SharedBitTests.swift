@@ -15,7 +15,8 @@ struct SharedBitTests {
     func distance(_ code: UInt8) -> Double { abs(Double(format.decode(code)) - t) }
     let least = codes.map(distance).min() ?? 0
     let best = codes.filter { distance($0) == least }
-    // Codes of one sign ascend in magnitude. A tie goes to the even code, or, when all end in one bit, to the smaller.
+    // Codes of one sign ascend in magnitude. A tie goes to the even code, or, when all end in one
+    // bit, to the smaller.
     return bit == nil ? best.first { $0 & 1 == 0 } ?? best[0] : best[0]
   }
 
@@ -45,7 +46,8 @@ struct SharedBitTests {
     let format = try NumberFormat(name)
     let length = try #require(format.sharedBit?.length)
     #expect(length == (name == "fp5.33" ? 3 : 4))
-    // Quarters of a step: every middle of two levels, of pairs and of codes that end alike is among them. Rows end in part of a run.
+    // Quarters of a step: every middle of two levels, of pairs and of codes that end alike is among
+    // them. Rows end in part of a run.
     let columns = 64 * length + 2
     let top = 4 * Int(format.maxCode)
     var random = Generator(31)
@@ -59,7 +61,7 @@ struct SharedBitTests {
     let values = (quarters + small).map { Float($0) / 4 }
     let weight = Matrix(rows: 16, columns: columns, values: values)
     let scales = try GroupScales.absmax(
-      of: weight, format: format, groupSize: columns, precision: .exact, place: "w")
+      of: weight, WeightLayout(format, .row), precision: .exact, place: "w")
     #expect(scales.scales.allSatisfy { $0 == 1 })
     let codes = scales.codes(nearest: weight, mode: mode)
     for row in 0..<16 {
@@ -75,7 +77,7 @@ struct SharedBitTests {
       let quantized = QuantizedMatrix(
         nearest: weight,
         scales: try GroupScales.absmax(
-          of: weight, format: NumberFormat(name), groupSize: 7, place: "w"))
+          of: weight, WeightLayout(NumberFormat(name), .row), place: "w"))
       #expect(quantized.scales.scales == [0] && quantized.codes.allSatisfy { $0 == 0 })
     }
   }

@@ -7,7 +7,8 @@ import Testing
 
 /// Formats of other systems, against the bytes of independent programs (Tests/References/siblings).
 ///
-/// `G16`, `G32` are [1][16] and [1][32]; `R` is [4][128], with a group of zeros, one without positive weights, and an outlier.
+/// `G16`, `G32` are [1][16] and [1][32]; `R` is [4][128], with a group of zeros, one without
+/// positive weights, and an outlier.
 struct SiblingFormatTests {
   private let golden: SafetensorsFile
 
@@ -42,9 +43,11 @@ struct SiblingFormatTests {
   func twoScalesAGroup(name: String, groupSize: Int, meanSquare expected: Double?) throws {
     let weight = try matrix(name)
     let scales = try GroupScales.absmax(
-      of: weight, format: NumberFormat("e2m1"), groupSize: groupSize, precision: .exact,
-      isSplit: true, place: name)
-    // Our levels are twice E2M1's values, and scales half of the paper's; its groups of zeros have scale 1.
+      of: weight,
+      WeightLayout(NumberFormat("e2m1"), .groups(of: groupSize), isTwoSided: true),
+      precision: .exact, place: name)
+    // Our levels are twice E2M1's values, and scales half of the paper's; its groups of zeros have
+    // scale 1.
     for (mine, key) in [
       (scales.scales, "scale_pos"), (scales.negativeScales, "scale_neg"),
     ] {
@@ -71,9 +74,10 @@ struct SiblingFormatTests {
     let weight = try matrix(name)
     func scales(_ precision: GroupScales.Precision) throws -> GroupScales {
       try GroupScales.absmax(
-        of: weight, format: NumberFormat("e2m1"), groupSize: 16, precision: precision, place: name)
+        of: weight, WeightLayout(NumberFormat("e2m1"), .groups(of: 16), scales: .e4m3),
+        precision: precision, place: name)
     }
-    let scales = try scales(.e4m3(for: scales(.exact)))
+    let scales = try scales(.stored(scales(.exact), top: 448))
     let codes = scales.codes(nearest: weight)
     #expect(try codes == bytes("\(name).nvfp4.code"))
     #expect(
@@ -132,7 +136,7 @@ struct SiblingFormatTests {
         rows: whole.rows, columns: columns,
         values: (0..<whole.rows).flatMap { row in (0..<columns).map { whole.row(row)[$0] } })
       let scales = try GroupScales.absmax(
-        of: weight, format: format, groupSize: columns, precision: .exact, place: key)
+        of: weight, WeightLayout(format, .row), precision: .exact, place: key)
       // The largest level is 60 for their 7.5, or 28 for 7.
       let unit = Double(format.maxCode) / (expected.name == "FP5.33" ? 7.5 : 7)
       for (mine, theirs) in zip(scales.scales, try golden.tensor("\(key).scale").floats()) {

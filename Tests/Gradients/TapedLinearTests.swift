@@ -57,11 +57,11 @@ import Testing
     let scales = Tensor(
       name: "proj_out.scales", dtype: .f16, shape: [2, 1], values: [Float16](repeating: 1, count: 2)
     )
-    let entry = LayerFormats.Entry(format: try NumberFormat("e2m1"), groupSize: 2)
+    let entry = LayerFormats.Entry(WeightLayout(try NumberFormat("e2m1"), .groups(of: 2)))
     let tensors = try LayerTensors(
-      "proj_out", entry, outputs: 2, inputs: 2, zerosPerByte: 2,
+      "proj_out", entry, outputs: 2, inputs: 2, isPacked: true,
       from: MemorySource(tensors: [scales]))
-    let packed = try PackedWeight(codes: codes, tensors, entry, outputs: 2, inputs: 2)
+    let packed = try PackedWeight(codes: codes, tensors, entry.layout, outputs: 2, inputs: 2)
     let preparation = try QuantizedTokens.Preparation(
       transform: nil, activation: nil, staticScale: nil, groupSize: 2)
     let layer = Linear(

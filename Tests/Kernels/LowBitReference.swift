@@ -23,6 +23,7 @@ struct WeightCase {
   var tensorScale: Float = 1
 
   var groups: Int { (inputs - 1) / group + 1 }
+  var layout: WeightLayout { WeightLayout(format, .groups(of: group)) }
 
   init(
     _ format: String, outputs: Int, inputs: Int, group: Int, seed: Int, extreme: Bool = false
@@ -31,22 +32,23 @@ struct WeightCase {
     (self.outputs, self.inputs, self.group) = (outputs, inputs, group)
     var random = Generator(seed)
     let groups = (inputs - 1) / group + 1
+    let layout = WeightLayout(self.format, .groups(of: group))
     // The unused nibble of an odd row is left random: it must not matter.
     codes = (0..<(outputs * ((inputs + 1) / 2))).map { _ in UInt8(random.below(256)) }
     scales = (0..<(outputs * groups)).map { _ in
       random.below(16) == 0 ? 0 : Float16(0.001 + abs(random.signed()))
     }
-    if self.format.hasSignedScales {
+    if layout.sides == .turnable {
       scales = scales.map { random.below(2) == 0 ? $0 : -$0 }
       tensorScale = 0.37
     }
     zeros = []
-    if self.format.isAsymmetric {
+    if layout.hasZeroPoints {
       zeros = (0..<(outputs * groups)).map { _ in UInt8(random.below(16)) }
     }
     if extreme {
       // The largest negative integers throughout.
-      let code: UInt8 = self.format.isAsymmetric ? 0 : 15
+      let code: UInt8 = layout.hasZeroPoints ? 0 : 15
       codes = codes.map { _ in code | code << 4 }
       zeros = zeros.map { _ in 15 }
     }

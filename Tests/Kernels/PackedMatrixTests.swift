@@ -11,7 +11,7 @@ import Testing
     let (codes, scales, zeros) = try weight.matrix()
     return try PackedMatrix(
       codes: codes, scales: scales, tensorScale: weight.tensorScale, zeros: zeros,
-      inputs: weight.inputs, format: weight.format, groupSize: weight.group)
+      inputs: weight.inputs, layout: weight.layout)
   }
 
   /// `x` prepared for `weight`, and multiplied.
@@ -124,8 +124,8 @@ import Testing
     ) {
       #expect(throws: Failure(problem)) {
         try PackedMatrix(
-          codes: codes, scales: scales, zeros: zeros, inputs: inputs, format: format,
-          groupSize: group)
+          codes: codes, scales: scales, zeros: zeros, inputs: inputs,
+          layout: WeightLayout(format, .groups(of: group)))
       }
     }
     refused("<memory>: w: expected U8 [outputs, 6], found U8 [4, 5]", inputs: 11)

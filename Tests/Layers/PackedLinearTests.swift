@@ -14,19 +14,19 @@ struct PackedLinearTests {
   struct Kind: CustomTestStringConvertible, Sendable {
     let format: String
     var groupSize = 64
-    var scaleType = ScaleStorage.f16
-    var isSplit = false
+    var scales = ScaleStorage.f16
+    var isTwoSided = false
     var testDescription: String {
-      "\(format) \(scaleType.rawValue)\(isSplit ? " two scales" : "") \(groupSize)"
+      "\(format) \(scales.rawValue)\(isTwoSided ? " two scales" : "") \(groupSize)"
     }
   }
 
   static let kinds = [
-    Kind(format: "e2m1"), Kind(format: "e2m1", isSplit: true),
-    Kind(format: "e1m2", groupSize: 200, isSplit: true),
-    Kind(format: "e2m1", groupSize: 16, scaleType: .e4m3),
-    Kind(format: "e3m0", scaleType: .e4m3, isSplit: true),
-    Kind(format: "lloyd4"), Kind(format: "lloyd4", groupSize: 32, scaleType: .e4m3),
+    Kind(format: "e2m1"), Kind(format: "e2m1", isTwoSided: true),
+    Kind(format: "e1m2", groupSize: 200, isTwoSided: true),
+    Kind(format: "e2m1", groupSize: 16, scales: .e4m3),
+    Kind(format: "e3m0", scales: .e4m3, isTwoSided: true),
+    Kind(format: "lloyd4"), Kind(format: "lloyd4", groupSize: 32, scales: .e4m3),
     Kind(format: "int4"), Kind(format: "fp5.33", groupSize: 200),
     Kind(format: "fp4.25", groupSize: 200),
   ]
@@ -38,18 +38,20 @@ struct PackedLinearTests {
     let (outputs, inputs) = (PackedLinearTests.outputs, PackedLinearTests.inputs)
     let format = try NumberFormat(kind.format)
     var random = Generator(41)
+    let layout = WeightLayout(
+      format, .groups(of: kind.groupSize), scales: kind.scales, isTwoSided: kind.isTwoSided)
     var scales = GroupScales(
-      format: format, rows: outputs, columns: inputs, groupSize: kind.groupSize,
-      precision: kind.scaleType == .f16 ? .f16 : .e4m3(global: 0.03), isSplit: kind.isSplit)
+      layout, rows: outputs, columns: inputs,
+      precision: .stored(global: kind.scales == .f16 ? 1 : 0.03))
     func scale() -> Double {
       let magnitude = scales.stored(0.01 + Double(abs(random.signed())))
-      return format.hasSignedScales && random.below(2) == 0 ? -magnitude : magnitude
+      return layout.sides == .turnable && random.below(2) == 0 ? -magnitude : magnitude
     }
     scales.all = scales.all.map { _ in
       let own = scale()
       return GroupScales.Group(
-        scale: own, negativeScale: kind.isSplit ? scale() : own,
-        zero: UInt8(format.isAsymmetric ? random.below(16) : 0))
+        scale: own, negativeScale: kind.isTwoSided ? scale() : own,
+        zero: UInt8(layout.hasZeroPoints ? random.below(16) : 0))
     }
     let length = format.sharedBit?.length ?? 1
     var codes: [UInt8] = []
@@ -82,18 +84,17 @@ struct PackedLinearTests {
           name: "L.weight", dtype: .u8, shape: [outputs, inputs / 2],
           values: PackedCodes.packNibbles(codes, rows: outputs, columns: inputs)))
     }
-    if format.isAsymmetric {
+    if layout.hasZeroPoints {
       tensors.append(
         Tensor(
           name: "L.zeros", dtype: .u8, shape: [outputs, (scales.groups + 1) / 2],
           values: PackedCodes.packNibbles(scales.zeros, rows: outputs, columns: scales.groups)))
     }
-    var entry = LayerFormats.Entry(format: format, groupSize: kind.groupSize)
-    (entry.scaleType, entry.isSplit) = (kind.scaleType, kind.isSplit)
     let metadata = StreamMetadata(
       kind: .packed, model: "m", modelSHA256: "0", history: [],
       settings: [
-        "layers": LayerFormats(["L": entry]).json, "activations": "none", "attention": "none",
+        "layers": LayerFormats(["L": LayerFormats.Entry(layout)]).json, "activations": "none",
+        "attention": "none",
       ])
     let path = try save(folder.file("m.safetensors"), tensors, metadata: metadata.dictionary)
     return (path, values, bias)

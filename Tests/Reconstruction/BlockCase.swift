@@ -64,7 +64,7 @@ struct BlockCase {
   func tasks(of block: Int, _ setting: Setting) throws -> [RoundingTask] {
     let format = try NumberFormat(setting.format)
     let layers = layers(of: block, setting)
-    var options = RoundingOptions(format: format)
+    var options = RoundingOptions(WeightLayout(format))
     options.method = setting.method
     options.scaleSearch = setting.scaleSearch
     options.adaRound.iterations = setting.iterations

@@ -10,9 +10,8 @@ private func round(
 ) throws -> RoundedLayer {
   var objective = ObjectiveOptions()
   objective.damping = damping
-  var options = RoundingOptions(format: try NumberFormat(format))
+  var options = RoundingOptions(WeightLayout(try NumberFormat(format), .groups(of: groupSize)))
   options.method = method
-  options.groupSize = groupSize
   options.adaRound.iterations = 30
   let site = try SiteObjective(
     site: "site", gram: gram, sum: sum, tokens: tokens, options: objective)
@@ -136,8 +135,7 @@ func emptyAndOneColumnLayersAreRounded(method: RoundingMethod) throws {
     try objective([1, 0, 0, 1], sum: [0, 0, 0])
   }
   #expect(throws: Failure.self) { try objective([1, 0, 0, 1], tokens: .nan) }
-  var options = RoundingOptions(format: try NumberFormat("e2m1"))
-  options.groupSize = 0
+  let options = RoundingOptions(WeightLayout(try NumberFormat("e2m1"), .groups(of: 0)))
   #expect(throws: Failure("group size: expected 1 to 1048576, found 0")) {
     let layer = SyntheticLayer(outputs: 1, inputs: 4, tokens: 4)
     _ = try Rounding.round(layer.problem(), options: options)
@@ -152,7 +150,7 @@ func emptyAndOneColumnLayersAreRounded(method: RoundingMethod) throws {
   let objective = try layer.objective(options)
   let factor = objective.feedbackFactor()
   #expect(!factor.isSinglePrecision)
-  var rounding = RoundingOptions(format: try NumberFormat("e2m1"))
+  var rounding = RoundingOptions(WeightLayout(try NumberFormat("e2m1")))
   rounding.method = .gptq
   let rounded = try Rounding.round(
     LayerProblem(place: "w", weight: layer.weight, objective: objective), options: rounding)

@@ -35,8 +35,9 @@ func errorFeedbackMatchesGPTQ(name: String) throws {
     site: "gptq", gram: gram, sum: [Float](repeating: 0, count: gram.rows), tokens: 1,
     options: options)
   let scales = try GroupScales.absmax(
-    of: matrix(golden.tensor("weight")), format: NumberFormat(name.lowercased()),
-    groupSize: weight.columns / groups, precision: .exact,
+    of: matrix(golden.tensor("weight")),
+    WeightLayout(NumberFormat(name.lowercased()), .groups(of: weight.columns / groups)),
+    precision: .exact,
     smallestAbsmax: name == "INT4" ? 0 : 1e-4,
     place: "weight")
   let factor = objective.feedbackFactor()
@@ -96,7 +97,7 @@ func errorFeedbackMatchesGPTQ(name: String) throws {
   #expect(largest < 1e-3)
 
   let scales = try GroupScales.absmax(
-    of: layer.weight, format: NumberFormat("e2m1"), groupSize: 64, place: "w")
+    of: layer.weight, WeightLayout(NumberFormat("e2m1"), .groups(of: 64)), place: "w")
   let levels = errorFeedback(layer.weight, scales: scales, factor: factor)
   var different = 0
   for row in 0..<layer.weight.rows {

@@ -12,10 +12,9 @@ struct FourOverSixTests {
   init() throws { golden = try References.tensors("siblings/io.safetensors") }
 
   private func options(_ method: RoundingMethod = .nearest) throws -> RoundingOptions {
-    var options = RoundingOptions(format: try NumberFormat("e2m1"))
+    var options = RoundingOptions(
+      WeightLayout(try NumberFormat("e2m1"), .groups(of: 16), scales: .e4m3))
     options.method = method
-    options.groupSize = 16
-    options.scaleType = .e4m3
     options.scaleSearch = .fourOverSix
     return options
   }
@@ -33,7 +32,7 @@ struct FourOverSixTests {
       LayerProblem(place: name, weight: weight, objective: objective), options: options()
     ).quantized
     let scales = quantized.scales
-    guard case .e4m3(let global) = scales.precision else {
+    guard case .stored(let global) = scales.precision else {
       Issue.record("\(scales.precision)")
       return
     }
@@ -83,8 +82,8 @@ struct FourOverSixTests {
     let problem = try SyntheticLayer(outputs: 2, inputs: 32, tokens: 64).problem()
     for (format, type) in [("e1m2", ScaleStorage.e4m3), ("e2m1", .f16)] {
       var options = try options()
-      options.format = try NumberFormat(format)
-      options.scaleType = type
+      options = options.of([try NumberFormat(format)])
+      options.layout.scales = type
       #expect(
         throws: Failure(
           "format \(format): expected e2m1 with --scale-type e4m3 for --scale four-over-six, "

@@ -177,7 +177,7 @@ struct LowRankTests {
     func message(_ value: Float, rank: Int = 2) -> String {
       let bad = Matrix(rows: weight.rows, columns: weight.columns, values: weight.values)
       bad.row(3)[4] = value
-      var options = RoundingOptions(format: e2m1)
+      var options = RoundingOptions(WeightLayout(e2m1))
       options.rank = rank
       do {
         _ = try round(
@@ -197,9 +197,8 @@ struct LowRankTests {
   @Test(arguments: RoundingMethod.allCases, RankMetric.allCases)
   func codesRoundWhatTheBranchLeaves(method: RoundingMethod, metric: RankMetric) throws {
     let layer = SyntheticLayer(outputs: 24, inputs: 96, tokens: 1600)
-    var options = RoundingOptions(format: try NumberFormat("e2m1"))
+    var options = RoundingOptions(WeightLayout(try NumberFormat("e2m1"), .groups(of: 32)))
     options.method = method
-    options.groupSize = 32
     options.adaRound.iterations = 200
     let alone = try round(layer.problem(), options: options)
     #expect(alone.branch == nil)

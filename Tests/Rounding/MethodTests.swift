@@ -9,9 +9,8 @@ private func options(
   _ method: RoundingMethod, _ format: String = "e2m1", groupSize: Int = 64,
   scale: ScaleSearch = .output
 ) throws -> RoundingOptions {
-  var options = RoundingOptions(format: try NumberFormat(format))
+  var options = RoundingOptions(WeightLayout(try NumberFormat(format), .groups(of: groupSize)))
   options.method = method
-  options.groupSize = groupSize
   options.scaleSearch = scale
   options.adaRound.iterations = 200
   return options
@@ -92,7 +91,7 @@ func descentNeverRaisesTheLoss(format: String) throws {
     options.adaRound.scaleAware = isScaleAware
     let rounded = try round(layer.problem(), options: options)
     let nearest = try GroupScales.absmax(
-      of: layer.weight, format: options.format, groupSize: 32, place: "w")
+      of: layer.weight, options.layout, place: "w")
     #expect(rounded.quantized.scales == nearest)
     #expect(rounded.report.changedCodes > 0)
     let values = rounded.quantized.dequantized()
@@ -101,7 +100,7 @@ func descentNeverRaisesTheLoss(format: String) throws {
       let w = Double(layer.weight.pointer[index]) / scale
       let level = (Double(values.pointer[index]) / scale).rounded()
       // No level lies strictly between the weight and its code.
-      let between = options.format.levels().levels.map { Double($0) }
+      let between = options.layout.format.levels().levels.map { Double($0) }
         .contains { $0 > min(w, level) && $0 < max(w, level) }
       #expect(!between, "\(w) to \(level)")
     }
@@ -148,8 +147,8 @@ func sharedBitsAreSearchedAndRoundedToNearestOnly(format: String) throws {
   func rounded(_ method: RoundingMethod, _ scale: ScaleSearch, _ mode: SharedBit.Mode = .nearest)
     throws -> RoundedLayer
   {
-    var options = try options(method, scale: scale).of([NumberFormat(format)], inputs: 160)
-    options.sharedBit = mode
+    var options = try options(method, scale: scale).of([NumberFormat(format)])
+    options.sharedBitMode = mode
     return try round(layer.problem(), options: options)
   }
   let absmax = try rounded(.nearest, .absmax)

@@ -71,7 +71,7 @@ import Testing
     var own = transform.weight(weight)
     var bias = [Float](repeating: 0, count: own.rows)
     if let format {
-      var rounding = RoundingOptions(format: try NumberFormat(format))
+      var rounding = RoundingOptions(WeightLayout(try NumberFormat(format)))
       rounding.method = .gptq
       let objective = try moments.objective(ObjectiveOptions(), transform)
       let layer = try round(

@@ -39,7 +39,8 @@ func softRoundingMatchesTorch(name: String, mode: String) throws {
   }
 
   let scales = try GroupScales.absmax(
-    of: weight, format: NumberFormat(name.lowercased()), groupSize: groupSize, precision: .exact,
+    of: weight, WeightLayout(NumberFormat(name.lowercased()), .groups(of: groupSize)),
+    precision: .exact,
     smallestAbsmax: 1e-4, place: "weight")
   let soft = SoftRounding(
     weight, rows: 0..<rows, scales: scales, isScaleAware: mode.hasPrefix("scaled"))

@@ -47,7 +47,8 @@ struct DequantizedModel {
   private func floats(_ layer: String, _ entry: LayerFormats.Entry) throws -> [Tensor] {
     let table = try codes.tensor("\(layer).codes")
     let (outputs, inputs) = (table.shape[0], table.shape[1])
-    let groups = (inputs + entry.groupSize - 1) / entry.groupSize
+    let groupSize = entry.layout.groupSize(inputs)
+    let groups = (inputs + groupSize - 1) / groupSize
     func numbers(_ name: String) throws -> [Double]? {
       try codes.find(name)?.floats().map { Double($0) }
     }
@@ -55,8 +56,8 @@ struct DequantizedModel {
     let negative = try numbers("\(layer).negative_scales") ?? scales
     let zeros = try numbers("\(layer).zeros")
     let global = try numbers("\(layer).global_scale")?[0] ?? 1
-    let center = try entry.site.flatMap { try numbers("\($0).center") }
-    let smooth = try entry.site.flatMap { try numbers("\($0).smooth") }
+    let center = try entry.input.site.flatMap { try numbers("\($0).center") }
+    let smooth = try entry.input.site.flatMap { try numbers("\($0).smooth") }
     // [N][rank] and [rank][K], of a branch beside the codes.
     let (up, down) = (try numbers("\(layer).up"), try numbers("\(layer).down"))
     let bias = try numbers("\(layer).bias_correction") ?? []
@@ -65,9 +66,9 @@ struct DequantizedModel {
     var corrected: [Float] = []
     for n in 0..<outputs {
       var row = (0..<inputs).map { k in
-        let group = n * groups + k / entry.groupSize
+        let group = n * groups + k / groupSize
         let level =
-          Double(entry.format.decode(table.bytes[n * inputs + k])) - (zeros?[group] ?? 0)
+          Double(entry.layout.format.decode(table.bytes[n * inputs + k])) - (zeros?[group] ?? 0)
         return level * (level < 0 ? negative : scales)[group] * global
       }
       if let up, let down {
@@ -75,7 +76,7 @@ struct DequantizedModel {
           for k in 0..<inputs { row[k] += up[n * entry.rank + i] * down[i * inputs + k] }
         }
       }
-      row = rotated(row, block: entry.hadamard)
+      row = rotated(row, block: entry.input.hadamard)
       if let smooth { row = zip(row, smooth).map { $0 / $1 } }
       weight += row.map { Float($0) }
       let shift = center.map { zip(row, $0).reduce(0) { $0 + $1.0 * $1.1 } } ?? 0

@@ -53,13 +53,13 @@ struct GreedyRecipeTests {
       let layers = try LayerFormats(json: file.metadata["fpq.layers"] ?? "", place: path)
       #expect(layers.entries.count == 20)
       for (layer, entry) in layers.entries {
-        #expect(["e1m2", "e2m1", "e3m0"].contains(entry.format.name))
+        #expect(["e1m2", "e2m1", "e3m0"].contains(entry.layout.format.name))
         let scales = try file.tensor("\(layer).scales")
         #expect(scales.dtype == .f16 && scales.shape[1] == 1)
         #expect(try Set(scales.floats()).count == 1)
         let words = entry.activations?.split(separator: ":") ?? []
         #expect(words.count == 2 && words[1] == "static" && formats.contains(String(words[0])))
-        let site = try #require(entry.site)
+        let site = try #require(entry.input.site)
         let scale = try file.tensor("\(site).input_scale", shape: []).floats()[0]
         let format = try NumberFormat(String(words[0]))
         let absmax = try statistics.tensor("\(site).absmax").floats().max() ?? 0

@@ -30,9 +30,7 @@ package struct ActivationFormat: Hashable, Sendable, CustomStringConvertible {
     if text == "none" { return nil }
     let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
     let format = try NumberFormat(String(parts[0]))
-    guard !format.isAsymmetric, !format.hasSignedScales, format.isSigned, format.sharedBit == nil,
-      format.bits >= 4
-    else {
+    guard format.isSymmetric, format.sharedBit == nil, format.bits >= 4 else {
       throw Failure("activations \(text): expected a symmetric format of 4 to 8 bits")
     }
     guard parts.count == 2 else {

@@ -17,7 +17,7 @@ extension GroupScales {
           let own = self[row: row, group: group]
           let columns = self.range(group)
           let (w, v) = (weight.row(row) + columns.lowerBound, levels.row(row) + columns.lowerBound)
-          guard let shared = format.sharedBit else {
+          guard let shared = layout.sharedBit else {
             round(columns.count, w, to: v, own, format.levels(zero: own.zero))
             continue
           }
@@ -48,9 +48,8 @@ extension GroupScales {
   ///
   /// It stands for 0 all the same; what others write has it: NVFP4, and AMS-Quant's words.
   private var keepsSignOfZero: Bool {
-    guard format.isSigned, !format.isAsymmetric, !format.hasSignedScales else { return false }
-    if case .e4m3 = precision { return true }
-    return format.sharedBit != nil
+    guard format.isSymmetric else { return false }
+    return layout.sharedBit != nil || (precision != .exact && layout.scales.keepsSignOfZero)
   }
 
   /// One code a byte of `levels`.

@@ -1,73 +1,68 @@
 import Platform
 import Tensors
 
-/// The scales, and zero points of an asymmetric format, of a weight [rows][columns] in groups along its columns.
+/// The scales, and zero points where its layout has them, of a weight [rows][columns] in groups
+/// along its columns.
 ///
 /// The last group of a row is shorter when the group size does not divide the columns.
 package struct GroupScales: Sendable, Equatable {
   /// What a scale is rounded to before any code is chosen.
   package enum Precision: Sendable, Equatable {
-    /// Float16, as stored. A scale above 65504 becomes 65504 and its group saturates; a nonzero scale below the
-    /// smallest subnormal, 2^-24, becomes that, so that no nonzero group vanishes by underflow of its scale.
-    case f16
-    /// Float8 E4M3 times one f32 for the whole weight, as NVFP4 has it; saturating and not vanishing likewise.
-    case e4m3(global: Float)
+    /// To a value of the type in which it is stored times `global`, one f32 for the whole weight;
+    /// saturating and not vanishing.
+    case stored(global: Float)
     /// Not at all: what the published float64 references do.
     case exact
 
-    /// E4M3 with the global scale that NVFP4 has: the largest of `scales` becomes `top`.
+    /// With the global scale that makes the largest of `scales` `top`, for a type that one stands
+    /// beside.
     ///
     /// Levels of `e2m1` are twice its values, so scales and global scale are half of NVFP4's.
-    package static func e4m3(
-      for scales: GroupScales, top: Double = Float8E4M3.largest
-    ) -> Precision {
+    package static func stored(_ scales: GroupScales, top: Double) -> Precision {
       let largest = (scales.scales + scales.negativeScales).reduce(0) { max($0, abs($1)) }
       let global = Float(largest / top)
-      return .e4m3(global: global.isNormal ? global : .leastNormalMagnitude)
+      return .stored(global: global.isNormal ? global : .leastNormalMagnitude)
     }
   }
 
-  /// What a group size may be.
-  package static let groupSizes = 1...(1 << 20)
-
-  package let format: NumberFormat
+  package let layout: WeightLayout
   package let rows: Int
   package let columns: Int
+  /// Columns that share a scale.
   package let groupSize: Int
   package let precision: Precision
-  /// [rows][groups]; 0 for a group of zeros; negative only where the format has signed scales.
+  /// [rows][groups]; 0 for a group of zeros; negative only where the layout's scales may be.
   package var scales: [Double]
-  /// [rows][groups], the scales of levels below zero where they have their own (AFPQ, arXiv 2311.01792); else empty.
+  /// [rows][groups], the scales of levels below zero where they have their own (AFPQ, arXiv
+  /// 2311.01792); else empty.
   package var negativeScales: [Double] = []
-  /// [rows][groups] for an asymmetric format, else empty.
+  /// [rows][groups] where the layout has zero points, else empty.
   package var zeros: [UInt8]
 
+  package var format: NumberFormat { layout.format }
   package var groups: Int { (columns + groupSize - 1) / groupSize }
 
   /// - Parameters:
-  ///   - format: of the codes.
+  ///   - layout: how the weight is stored.
   ///   - rows: of the weight.
   ///   - columns: of the weight.
-  ///   - groupSize: columns that share a scale.
-  ///   - precision: of the scales.
-  ///   - isSplit: whether levels below zero have scales of their own.
+  ///   - precision: `stored` unless a reference is to be met.
   package init(
-    format: NumberFormat, rows: Int, columns: Int, groupSize: Int, precision: Precision = .f16,
-    isSplit: Bool = false
+    _ layout: WeightLayout, rows: Int, columns: Int, precision: Precision = .stored(global: 1)
   ) {
+    groupSize = layout.groupSize(columns)
     precondition(
-      GroupScales.groupSizes.contains(groupSize), "a group size is checked where it is read")
+      WeightLayout.groupSizes.contains(groupSize), "a group size is checked where it is read")
     precondition(
-      format.sharedBit == nil || groupSize >= columns, "weights that share a bit share a scale")
-    self.format = format
+      layout.sharedBit == nil || groupSize >= columns, "weights that share a bit share a scale")
+    self.layout = layout
     self.rows = rows
     self.columns = columns
-    self.groupSize = groupSize
     self.precision = precision
-    let count = rows * ((columns + groupSize - 1) / groupSize)
+    let count = rows * layout.groups(columns)
     scales = [Double](repeating: 0, count: count)
-    if isSplit { negativeScales = scales }
-    zeros = format.isAsymmetric ? [UInt8](repeating: 0, count: count) : []
+    if layout.isTwoSided { negativeScales = scales }
+    zeros = layout.hasZeroPoints ? [UInt8](repeating: 0, count: count) : []
   }
 
   /// What one group is rounded with.
@@ -122,25 +117,23 @@ package struct GroupScales: Sendable, Equatable {
     }
   }
 
-  /// Maps each group's absolute maximum to the largest code; an asymmetric format maps min(w, 0)...max(w, 0) to all codes.
+  /// Maps each group's absolute maximum to the largest code; with zero points maps min(w,
+  /// 0)...max(w, 0) to all codes.
   ///
   /// - Parameters:
   ///   - weight: [rows][columns].
-  ///   - format: the format of the codes.
-  ///   - groupSize: columns that share a scale.
-  ///   - precision: `f16` unless a reference is to be met.
-  ///   - isSplit: whether levels below zero have scales of their own.
+  ///   - layout: how it is stored.
+  ///   - precision: `stored` unless a reference is to be met.
   ///   - smallestAbsmax: a lower bound of the absolute maximum (FP4DiT clamps to 1e-4); 0 for none.
   ///   - place: names the tensor in a failure.
-  /// - Returns: scales of which every nonzero group has a positive one.
+  /// - Returns: scales of which every nonzero group has one that is not 0.
   /// - Throws: `Failure` when a weight is NaN or infinite.
   package static func absmax(
-    of weight: Matrix, format: NumberFormat, groupSize: Int, precision: Precision = .f16,
-    isSplit: Bool = false, smallestAbsmax: Double = 0, place: String
+    of weight: Matrix, _ layout: WeightLayout, precision: Precision = .stored(global: 1),
+    smallestAbsmax: Double = 0, place: String
   ) throws -> GroupScales {
     var made = GroupScales(
-      format: format, rows: weight.rows, columns: weight.columns, groupSize: groupSize,
-      precision: precision, isSplit: isSplit)
+      layout, rows: weight.rows, columns: weight.columns, precision: precision)
     for row in 0..<made.rows {
       let w = weight.row(row)
       for group in 0..<made.groups {
@@ -167,17 +160,19 @@ package struct GroupScales: Sendable, Equatable {
   /// What a group is rounded with whose codes span `low` <= 0 to `high` >= 0.
   package func parameters(low: Double, high: Double) -> Group {
     let largest = Double(format.maxCode)
-    if format.isAsymmetric {
-      // INT4: GPTQ's min-max rule with zero included, scale = (high - low) / 15, zero = rint(-low / scale).
+    if layout.hasZeroPoints {
+      // INT4: GPTQ's min-max rule with zero included, scale = (high - low) / 15, zero = rint(-low /
+      // scale).
       let scale = stored((high - low) / largest)
       let zero = scale > 0 ? (-low / scale).rounded(.toNearestOrEven) : 0
       return Group(scale: scale, negativeScale: scale, zero: UInt8(min(zero, largest)))
     }
-    if !negativeScales.isEmpty {
+    let sides = layout.sides
+    if sides == .two {
       return Group(scale: stored(high / largest), negativeScale: stored(-low / largest))
     }
     // The longer side of the weights meets the longer side of the codebook.
-    let isTurned = format.hasSignedScales && high > -low
+    let isTurned = sides == .turnable && high > -low
     let scale = stored(max(high, -low) / largest * (isTurned ? -1 : 1))
     return Group(scale: scale, negativeScale: scale)
   }
@@ -190,12 +185,9 @@ package struct GroupScales: Sendable, Equatable {
     let sign: Double = scale < 0 ? -1 : 1
     switch precision {
     case .exact: return scale
-    case .f16:
-      let rounded = Double(Float16(min(magnitude, Double(Float16.greatestFiniteMagnitude))))
-      return sign * max(rounded, Double(Float16.leastNonzeroMagnitude))
-    case .e4m3(let global):
+    case .stored(let global):
       let unit = Double(global)
-      return sign * max(Float8E4M3.rounded(magnitude / unit), Float8E4M3.smallest) * unit
+      return sign * layout.scales.rounded(magnitude / unit) * unit
     }
   }
 }

@@ -3,25 +3,27 @@ import Platform
 /// A low-bit number format as a list of small integers times one step.
 ///
 /// A value is `decode(code) * scale`. The kinds, by their names:
-/// - `eXmY`: sign, X exponent bits and Y mantissa bits, subnormals, no infinity and no NaN (FP4DiT section 3, with the paper's
-///   real-valued bias moved into the scale);
+/// - `eXmY`: sign, X exponent bits and Y mantissa bits, subnormals, no infinity and no NaN (FP4DiT
+///   section 3, with the paper's real-valued bias moved into the scale);
 /// - `ueXmY`, `uintB`: the same without a sign, for inputs that are never negative;
 /// - `intB`: symmetric, -(2^(B-1)-1)...2^(B-1)-1;
-/// - `int4`: asymmetric, codes 0...15 stand for code - zero, with a zero point per group;
-/// - `lloyd4`: 16 levels as Lloyd and Max place them for weights, denser near zero than integers and on both sides of it, so
-///   that no code is spent on a second zero. Its two ends differ, and a negative scale turns them around;
+/// - `int4`: codes 0...15 stand for code - zero, with a zero point per group;
+/// - `lloyd4`: 16 levels as Lloyd and Max place them for weights, denser near zero than integers
+///   and on both sides of it, so that no code is spent on a second zero. Its two ends differ, and a
+///   negative scale turns them around;
 /// - `fp5.33`, `fp4.25`: `e2m3` and `e2m2` of which three and four weights share the last bit.
 package struct NumberFormat: Sendable, CustomStringConvertible {
   package let name: String
   package let bits: Int
-  /// The integer of each code, [2^bits]; of a signed format codes are the sign bit + the index of a magnitude.
+  /// The integer of each code, [2^bits]; of a signed format codes are the sign bit + the index of a
+  /// magnitude.
   package let codebook: [Int32]
-  /// True for `int4`, whose groups have zero points.
-  package let isAsymmetric: Bool
+  /// True for `int4`, whose codes stand for code - zero, with a zero point for each group.
+  package let hasZeroPoints: Bool
   /// False for `ueXmY` and `uintB`.
   package let isSigned: Bool
-  /// Whether a scale may be negative: the codebook is not its own mirror image.
-  package let hasSignedScales: Bool
+  /// Whether the codebook is its own mirror image: with each integer it has its negative.
+  package let isSymmetric: Bool
   /// Mantissa bits Y of a float; nil for other kinds.
   package let mantissaBits: Int?
   /// Which weights share the last bit of their codes; nil: each has its own.
@@ -31,8 +33,9 @@ package struct NumberFormat: Sendable, CustomStringConvertible {
   /// The levels for each zero point of `int4`, in their order; one table for other kinds.
   private let tables: [LevelTable]
 
-  /// The codebook of `lloyd4`: the fixed point of Lloyd's algorithm (1957; Max 1960) on normal weights in groups of 64, scaled by the
-  /// absolute maximum times the best of 25 clips of either sign, rounded to integers that fit the kernels (64 at most).
+  /// The codebook of `lloyd4`: the fixed point of Lloyd's algorithm (1957; Max 1960) on normal
+  /// weights in groups of 64, scaled by the absolute maximum times the best of 25 clips of either
+  /// sign, rounded to integers that fit the kernels (64 at most).
   private static let lloyd4: [Int32] = [
     -64, -49, -39, -31, -23, -17, -11, -5, 1, 7, 12, 19, 25, 32, 41, 53,
   ]
@@ -44,8 +47,9 @@ package struct NumberFormat: Sendable, CustomStringConvertible {
 
   /// Reads a name such as `e2m1` or `int8`.
   ///
-  /// - Throws: `Failure` for a name that is no format, or one of more than 8 bits or more than 4 exponent bits (levels of
-  ///   `e5m2` would reach 7 * 2^30, and no F16 scale could bring weights that far up).
+  /// - Throws: `Failure` for a name that is no format, or one of more than 8 bits or more than 4
+  ///   exponent bits (levels of `e5m2` would reach 7 * 2^30, and no F16 scale could bring weights
+  ///   that far up).
   package init(_ name: String) throws {
     self.name = name
     var mantissaBits: Int?
@@ -82,8 +86,8 @@ package struct NumberFormat: Sendable, CustomStringConvertible {
       throw Failure("format \(name): expected a name like e2m1 or int8")
     }
     self.mantissaBits = mantissaBits
-    isAsymmetric = isZeroPointed
-    hasSignedScales = name == "lloyd4"
+    hasZeroPoints = isZeroPointed
+    isSymmetric = Set(codebook) == Set(codebook.map { -$0 })
     let border = { LevelTable.middle($0, $1, mantissaBits: mantissaBits) }
     let codebook = codebook
     tables = (0..<(isZeroPointed ? codebook.count : 1)).map { zero in
@@ -96,18 +100,19 @@ package struct NumberFormat: Sendable, CustomStringConvertible {
   }
 
   /// The levels of a group: all integers that its codes stand for, its zero point subtracted.
-  package func levels(zero: UInt8 = 0) -> LevelTable { tables[isAsymmetric ? Int(zero) : 0] }
+  package func levels(zero: UInt8 = 0) -> LevelTable { tables[hasZeroPoints ? Int(zero) : 0] }
 
   /// What a group's absolute maximum is mapped to.
-  package var maxCode: Int32 { isAsymmetric ? codebook[15] : max(levels().high, -levels().low) }
+  package var maxCode: Int32 { hasZeroPoints ? codebook[15] : max(levels().high, -levels().low) }
 
   /// The code of the sign, `2^(bits-1)`, of a signed format.
   package var signBit: UInt8 { UInt8(1 << (bits - 1)) }
 
-  /// The integer that `code` stands for (for an asymmetric format, before the zero point is subtracted).
+  /// The integer that `code` stands for (of `int4`, before the zero point is subtracted).
   package func decode(_ code: UInt8) -> Int32 { codebook[Int(code)] }
 
-  /// The code of `level`, an integer that `decode` returns for it, plus the zero point of an asymmetric format; no code is a negative zero.
+  /// The code of `level`, an integer that `decode` returns for it, plus the zero point of `int4`;
+  /// no code is a negative zero.
   package func code(level: Int32, zero: UInt8 = 0) -> UInt8 { levels(zero: zero).code(level) }
 
   package var description: String { name }

@@ -34,19 +34,19 @@ package struct PackedMatrix: @unchecked Sendable {
   /// - Parameters:
   ///   - codes: U8 [outputs][(inputs + 1) / 2], the low nibble for the even input; of a format of
   ///     more than 4 bits I8 [outputs][inputs], decoded.
-  ///   - scales: F16 [outputs][groups], finite, not negative unless the format has signed scales;
-  ///     the last group may be shorter.
+  ///   - scales: F16 [outputs][groups], finite, not negative unless the layout's may be; the last
+  ///     group may be shorter.
   ///   - tensorScale: a scale of the whole weight.
-  ///   - zeros: U8 [outputs][groups], 0 to 15, for `int4` and for no other format.
+  ///   - zeros: U8 [outputs][groups], 0 to 15, where the layout has zero points and nowhere else.
   ///   - inputs: the length of a row.
-  ///   - format: one of 4 to 6 bits.
-  ///   - groupSize: inputs per scale.
+  ///   - layout: how the weight is stored, in a format of 4 to 6 bits.
   ///   - part: which levels count; the others are 0.
   /// - Throws: `Failure` naming the tensor that does not fit.
   package init(
     codes: Tensor, scales: Tensor, tensorScale: Float = 1, zeros: Tensor?, inputs: Int,
-    format: NumberFormat, groupSize: Int, part: Part = .all
+    layout: WeightLayout, part: Part = .all
   ) throws {
+    let (format, groupSize) = (layout.format, layout.groupSize(inputs))
     guard (4...6).contains(format.bits), format.maxCode <= 64, format.isSigned else {
       throw Failure(codes.place, "expected a weight format of 4 to 6 bits, found \(format)")
     }
@@ -74,7 +74,7 @@ package struct PackedMatrix: @unchecked Sendable {
         "expected F16 [\(outputs), \(groups)], found \(scales.dtype.rawValue) \(scales.shape)")
     }
     let scaleBytes = scales.bytes
-    let signs: UInt16 = format.hasSignedScales ? 0x8000 : 0
+    let signs: UInt16 = layout.sides == .turnable ? 0x8000 : 0
     for index in 0..<(outputs * groups) {
       let bits = scaleBytes.loadUnaligned(fromByteOffset: index * 2, as: UInt16.self)
       guard bits & ~signs < 0x7C00 else {
@@ -87,10 +87,11 @@ package struct PackedMatrix: @unchecked Sendable {
     guard tensorScale > 0, tensorScale.isFinite else {
       throw Failure(scales.place, "expected a scale of the tensor above 0, found \(tensorScale)")
     }
-    guard format.isAsymmetric == (zeros != nil) else {
+    guard layout.hasZeroPoints == (zeros != nil) else {
       throw Failure(
         zeros?.place ?? codes.place,
-        format.isAsymmetric ? "expected zero points for \(format)" : "\(format) has no zero points")
+        layout.hasZeroPoints ? "expected zero points for \(format)" : "\(format) has no zero points"
+      )
     }
     if let zeros {
       guard zeros.dtype == .u8, zeros.shape == [outputs, groups] else {

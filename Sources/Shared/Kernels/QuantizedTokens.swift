@@ -32,8 +32,8 @@ package final class QuantizedTokens: @unchecked Sendable {
       if let format = activation?.format {
         // Formats without mantissa bits have no step that doubles; the integers of others must be
         // exact in f32.
-        guard format.mantissaBits != 0, !format.isAsymmetric, !format.hasSignedScales,
-          0 < format.maxCode, format.maxCode < 1 << 23
+        guard format.mantissaBits != 0, format.isSymmetric || !format.isSigned, 0 < format.maxCode,
+          format.maxCode < 1 << 23
         else {
           throw Failure(
             "activations \(format): expected an integer or a format with mantissa bits")

@@ -24,12 +24,13 @@ extension PackedLayout {
       return try Linear(role, inputs: inputs, outputs: outputs, from: source)
     }
     let tensors = try LayerTensors(
-      name, entry, outputs: outputs, inputs: inputs, zerosPerByte: 2, from: source)
+      name, entry, outputs: outputs, inputs: inputs, isPacked: true, from: source)
     let weight = try PackedWeight(
-      codes: source.tensor("\(name).weight"), tensors, entry, outputs: outputs, inputs: inputs)
+      codes: source.tensor("\(name).weight"), tensors, entry.layout, outputs: outputs,
+      inputs: inputs)
     let transform = InputTransform(
       center: try tensors.center?.floats(), smooth: try tensors.smooth?.floats(),
-      hadamard: entry.hadamard)
+      hadamard: entry.input.hadamard)
     let format =
       switch activations {
       case .asPacked: try entry.activations.map(ActivationFormat.parse) ?? self.activations
@@ -43,8 +44,9 @@ extension PackedLayout {
     }
     let preparation = try QuantizedTokens.Preparation(
       transform: transform.isIdentity ? nil : transform,
-      activation: entry.isNonnegative ? format?.nonnegative : format,
-      staticScale: try tensors.inputScale?.floats()[0], groupSize: min(entry.groupSize, inputs))
+      activation: entry.input.isNonnegative ? format?.nonnegative : format,
+      staticScale: try tensors.inputScale?.floats()[0],
+      groupSize: min(entry.layout.groupSize(inputs), inputs))
     return Linear(
       role, packed: weight, preparation: preparation,
       bias: try source.find("\(name).bias").map { _ in

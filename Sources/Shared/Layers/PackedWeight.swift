@@ -20,26 +20,26 @@ package struct PackedWeight: Sendable {
   /// - Parameters:
   ///   - codes: as the file has them.
   ///   - tensors: the layer's other tensors.
-  ///   - entry: what the metadata says of it.
+  ///   - layout: how it is stored.
   ///   - outputs: N.
   ///   - inputs: K.
   /// - Throws: `Failure` naming the tensor that does not fit.
   package init(
-    codes: Tensor, _ tensors: LayerTensors, _ entry: LayerFormats.Entry, outputs: Int, inputs: Int
+    codes: Tensor, _ tensors: LayerTensors, _ layout: WeightLayout, outputs: Int, inputs: Int
   ) throws {
     let zeros = try tensors.zeros.map { packed in
-      let groups = entry.groups(inputs)
       // A byte each for the kernels: a hundredth of the codes' size.
-      let values = try PackedCodes.unpackNibbles(
-        Array(packed.bytes), rows: outputs, columns: groups, place: packed.place)
-      return Tensor(name: packed.name, dtype: .u8, shape: [outputs, groups], values: values)
+      let values = try layout.unpack(
+        zeros: packed.bytes, rows: outputs, columns: inputs, place: packed.place)
+      return Tensor(
+        name: packed.name, dtype: .u8, shape: [outputs, layout.groups(inputs)], values: values)
     }
-    let codes = try PackedWeight.readable(codes, entry.format, outputs: outputs, inputs: inputs)
+    let codes = try PackedWeight.readable(codes, layout, outputs: outputs, inputs: inputs)
     let tensorScale = try tensors.globalScale?.floats()[0] ?? 1
     func matrix(_ scales: Tensor, _ part: PackedMatrix.Part) throws -> PackedMatrix {
       try PackedMatrix(
         codes: codes, scales: PackedWeight.halves(scales), tensorScale: tensorScale, zeros: zeros,
-        inputs: inputs, format: entry.format, groupSize: entry.groupSize, part: part)
+        inputs: inputs, layout: layout, part: part)
     }
     if let negativeScales = tensors.negativeScales {
       matrices = [
@@ -52,21 +52,23 @@ package struct PackedWeight: Sendable {
     up = try tensors.up.map { try DenseMatrix($0) }
   }
 
-  /// Codes in words as decoded integers I8 [outputs][inputs], which the kernels read: a byte a weight, made once; others as they are.
+  /// Codes of 4 bits as they are; others as decoded integers I8 [outputs][inputs], which
+  /// the kernels read: a byte a weight, made once.
   private static func readable(
-    _ codes: Tensor, _ format: NumberFormat, outputs: Int, inputs: Int
+    _ codes: Tensor, _ layout: WeightLayout, outputs: Int, inputs: Int
   ) throws -> Tensor {
-    guard let packing = PackedWords(format) else { return codes }
-    let shape = [outputs, packing.width(columns: inputs)]
-    guard codes.dtype == .u16, codes.shape == shape else {
+    guard layout.format.bits != 4 else { return codes }
+    let (dtype, shape) = try layout.packedCodes(rows: outputs, columns: inputs, place: codes.place)
+    guard codes.dtype == dtype, codes.shape == shape else {
       throw Failure(
-        codes.place, "expected U16 \(shape), found \(codes.dtype.rawValue) \(codes.shape)")
+        codes.place,
+        "expected \(dtype.rawValue) \(shape), found \(codes.dtype.rawValue) \(codes.shape)")
     }
-    let unpacked = try packing.unpack(
+    let unpacked = try layout.unpack(
       codes.bytes, rows: outputs, columns: inputs, place: codes.place)
     return Tensor(
       name: codes.name, dtype: .i8, shape: [outputs, inputs],
-      values: unpacked.map { Int8(format.decode($0)) })
+      values: unpacked.map { Int8(layout.format.decode($0)) })
   }
 
   /// F8_E4M3 as F16, which has all its values; F16 as it is.

@@ -35,23 +35,21 @@ package struct RoundingTask {
   ///
   /// - Throws: `Failure` for a format that inputs are not rounded to.
   package func preparation(_ activations: ActivationFormat?) throws -> QuantizedTokens.Preparation {
-    let transform = site.prepared.transform
+    let (transform, columns) = (site.prepared.transform, problem.weight.columns)
     return try QuantizedTokens.Preparation(
       transform: transform.isIdentity ? nil : transform,
       activation: site.prepared.isNonnegative ? activations?.nonnegative : activations,
-      staticScale: nil, groupSize: min(options.groupSize, problem.weight.columns))
+      staticScale: nil, groupSize: min(options.layout.groupSize(columns), columns))
   }
 
   /// How the layer is stored as `rounded`.
   func entry(_ rounded: RoundedLayer) -> LayerFormats.Entry {
-    var entry = LayerFormats.Entry(
-      format: rounded.quantized.format, groupSize: options.groupSize)
-    entry.scaleType = options.scaleType
-    entry.isSplit = options.isSplit
+    let scales = rounded.quantized.scales
+    var entry = LayerFormats.Entry(scales.layout.written(columns: scales.columns))
+    entry.input = LayerFormats.Input(
+      site: site.tensors.isEmpty ? nil : site.name, hadamard: site.prepared.transform.hadamard,
+      isNonnegative: site.prepared.isNonnegative)
     entry.rank = rounded.branch?.rank ?? 0
-    entry.site = site.tensors.isEmpty ? nil : site.name
-    entry.hadamard = site.prepared.transform.hadamard
-    entry.isNonnegative = site.prepared.isNonnegative
     entry.activations = site.activation?.format.description
     return entry
   }
@@ -137,7 +135,7 @@ package struct RoundingTasks {
     let change = correction?.change(damping: objective.damping, isCentred: corrects)
     return zip(readers, matrices).filter { chosen.contains($0.0.role.name) }.map { reader, float in
       let layer = reader.role.name
-      let own = options.of(reader.formats, inputs: float.columns)
+      let own = options.of(reader.formats)
       var (weight, constant) = (float, prepared.constant(float))
       if let change, let correction {
         weight = sum(float, product(float, change))

@@ -26,12 +26,12 @@ final class TunedRows {
     let adam: Adam
   }
 
-  private var sides: Int { start.scales.negativeScales.isEmpty ? 1 : 2 }
+  private var sides: Int { start.scales.layout.isTwoSided ? 2 : 1 }
 
   init(_ start: Levels, rows: Range<Int>, tunesCodes: Bool) {
     (self.start, self.rows) = (start, rows)
     let (count, columns) = (rows.count, start.matrix.columns)
-    let sides = start.scales.negativeScales.isEmpty ? 1 : 2
+    let sides = start.scales.layout.isTwoSided ? 2 : 1
     change = Matrix(rows: count, columns: start.scales.groups * sides, zeroed: true)
     changeAdam = Adam(count: change.count)
     levels = Matrix(rows: count, columns: columns)

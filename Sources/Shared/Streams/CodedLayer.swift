@@ -43,7 +43,7 @@ package struct CodedLayer {
       tensor("codes", .u8, [scales.rows, scales.columns], codes),
       tensor("bias_correction", .f32, [scales.rows], biasCorrection),
     ]
-    if scales.format.isAsymmetric {
+    if scales.layout.hasZeroPoints {
       tensors.append(tensor("zeros", .u8, [scales.rows, scales.groups], scales.zeros))
     }
     return tensors

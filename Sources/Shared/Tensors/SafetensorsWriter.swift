@@ -73,4 +73,23 @@ package struct SafetensorsWriter {
       precondition(written == entry.byteCount, "\(entry.name): \(written) bytes for \(entry.shape)")
     }
   }
+
+  /// The same; returns what was written of each tensor.
+  package static func writeAndDigest(
+    _ entries: [Entry], metadata: [String: String], to output: OutputFile
+  ) throws -> TensorDigests {
+    var digests = TensorDigests()
+    let heard = entries.map { entry in
+      Entry(name: entry.name, dtype: entry.dtype, shape: entry.shape) { sink in
+        let digest = try Digest()
+        try entry.produce { bytes in
+          digest.add(bytes)
+          try sink(bytes)
+        }
+        digests.add(entry.name, dtype: entry.dtype, shape: entry.shape, digest)
+      }
+    }
+    try write(heard, metadata: metadata, to: output)
+    return digests
+  }
 }

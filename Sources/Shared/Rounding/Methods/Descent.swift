@@ -107,11 +107,11 @@ struct Descent {
     /// loss.
     mutating func refitScales() {
       for number in 0..<levels.scales.groups {
-        if levels.scales.negativeScales.isEmpty {
-          refit(number, part: { $0 }, scale: \.scale)
-        } else {
+        if levels.scales.layout.isTwoSided {
           refit(number, part: { max($0, 0) }, scale: \.scale)
           refit(number, part: { min($0, 0) }, scale: \.negativeScale)
+        } else {
+          refit(number, part: { $0 }, scale: \.scale)
         }
       }
     }
@@ -123,7 +123,7 @@ struct Descent {
     ) {
       let columns = levels.scales.range(number)
       let first = columns.lowerBound
-      let isSplit = !levels.scales.negativeScales.isEmpty
+      let isTwoSided = levels.scales.layout.isTwoSided
       let c = Matrix(rows: rows.count, columns: columns.count)
       let curved = Matrix(rows: rows.count, columns: columns.count)
       for (index, row) in rows.enumerated() {
@@ -144,7 +144,7 @@ struct Descent {
           if 2 * difference * b + difference * difference * a < 0 {
             step = difference
             groups[at][keyPath: scale] = refitted
-            if !isSplit { groups[at].negativeScale = refitted }
+            if !isTwoSided { groups[at].negativeScale = refitted }
             isChanged = true
           }
         }

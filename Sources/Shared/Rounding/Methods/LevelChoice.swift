@@ -57,7 +57,7 @@ extension LayerProblem {
   package func scales(
     _ search: ScaleSearch, for method: RoundingMethod, _ options: RoundingOptions
   ) throws -> GroupScales {
-    if options.isPerTensor, search != .absmax {
+    if options.layout.grouping == .weight, search != .absmax {
       return try GreedySearch.scales(of: weight, formats: options.candidates, place: place)
     }
     return try chooseScales(
@@ -66,7 +66,7 @@ extension LayerProblem {
   }
 
   package func nearest(_ scales: GroupScales, _ options: RoundingOptions) -> Levels {
-    Levels.nearest(weight, scales: scales, mode: options.sharedBit)
+    Levels.nearest(weight, scales: scales, mode: options.sharedBitMode)
   }
 
   /// Fits the branch, if there is to be one, and chooses the levels of what it leaves by the method of `options`.

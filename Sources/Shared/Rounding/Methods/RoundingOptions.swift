@@ -40,32 +40,26 @@ package struct ObjectiveOptions: Sendable {
 
 package struct RoundingOptions: Sendable {
   package var method = RoundingMethod.descent
-  package var format: NumberFormat
-  /// The formats that a layer may get; more than one only with one scale a weight.
+  /// How the weight is stored; its format is that of the layer, or the first of its candidates.
+  package var layout: WeightLayout
+  /// The formats that a layer may get; more than one only with one scale a weight, in the best
+  /// of them (`GreedySearch`).
   package private(set) var candidates: [NumberFormat]
-  package var groupSize = 128
-  package var scaleType = ScaleStorage.f16
-  /// Levels below zero have scales of their own (AFPQ, arXiv 2311.01792).
-  package var isSplit = false
   package var scaleSearch = ScaleSearch.output
   /// How formats round whose weights share a bit.
-  package var sharedBit = SharedBit.Mode.nearest
-  /// One scale for a whole weight, in the best of its candidates (`GreedySearch`).
-  package var isPerTensor = false
+  package var sharedBitMode = SharedBit.Mode.nearest
   /// Of the 16-bit branch beside the codes; 0: none.
   package var rank = 0
   package var rankMetric = RankMetric.output
   package var adaRound = AdaRoundOptions()
   package var descent = DescentOptions()
 
-  package init(format: NumberFormat) { (self.format, candidates) = (format, [format]) }
+  package init(_ layout: WeightLayout) { (self.layout, candidates) = (layout, [layout.format]) }
 
-  /// The same for a layer that may get `formats`, at least one, with rows of `inputs` weights, which are one group where weights share a
-  /// bit and where there is one scale a weight.
-  package func of(_ formats: [NumberFormat], inputs: Int) -> RoundingOptions {
+  /// The same for a layer that may get `formats`, at least one.
+  package func of(_ formats: [NumberFormat]) -> RoundingOptions {
     var own = self
-    (own.format, own.candidates) = (formats[0], formats)
-    if isPerTensor || own.format.sharedBit != nil { own.groupSize = inputs }
+    (own.layout, own.candidates) = (layout.with(formats[0]), formats)
     return own
   }
 }

@@ -55,7 +55,7 @@ package struct GreedySearch {
     (self.format, self.scale, self.error) = (format, scale, error)
   }
 
-  /// One scale for all of `weight`, in one of `formats`: groups of a whole row, with the same scale in each.
+  /// One scale for all of `weight`, in one of `formats`: the same for each row.
   ///
   /// - Parameters:
   ///   - weight: [rows][columns].
@@ -78,8 +78,7 @@ package struct GreedySearch {
       absmax = max(absmax, abs(value))
     }
     func scales(_ format: NumberFormat) -> GroupScales {
-      GroupScales(
-        format: format, rows: weight.rows, columns: weight.columns, groupSize: weight.columns)
+      GroupScales(WeightLayout(format, .weight), rows: weight.rows, columns: weight.columns)
     }
     let found = GreedySearch(
       MagnitudeMoments(of: weight), absmax: absmax, formats: formats,

@@ -14,15 +14,18 @@ extension ScaleSearch {
     }
   }
 
-  /// What the largest E4M3 scale is before clips: 1.5 times as much must fit as well.
-  fileprivate var topScale: Double { self == .fourOverSix ? 256 : Float8E4M3.largest }
+  /// What the largest scale beside a global one is before clips: 1.5 times as much must
+  /// fit as well.
+  fileprivate func topScale(_ type: ScaleStorage) -> Double {
+    self == .fourOverSix ? 256 : type.largest
+  }
 }
 
 /// The scales of a layer by `search`; of equal errors the first clip's.
 ///
 /// - Parameters:
 ///   - weight: [rows][columns].
-///   - options: format, group size and the scales' type.
+///   - options: how the weight is stored.
 ///   - search: what the clip of a group minimises.
 ///   - method: `nearest` is judged by the whole block of the objective, since no feedback follows.
 ///   - objective: of the layer's site.
@@ -34,17 +37,14 @@ func chooseScales(
   objective: SiteObjective, place: String
 ) throws -> GroupScales {
   func absmax(_ precision: GroupScales.Precision) throws -> GroupScales {
-    try GroupScales.absmax(
-      of: weight, format: options.format, groupSize: options.groupSize, precision: precision,
-      isSplit: options.isSplit, place: place)
+    try GroupScales.absmax(of: weight, options.layout, precision: precision, place: place)
   }
-  let start =
-    switch options.scaleType {
-    case .f16: try absmax(.f16)
-    case .e4m3: try absmax(.e4m3(for: absmax(.exact), top: search.topScale))
-    }
+  let type = options.layout.scales
+  let start = try absmax(
+    type.isBesideGlobal
+      ? .stored(absmax(.exact), top: search.topScale(type)) : .stored(global: 1))
   let trial = GroupTrial(
-    start: start, weight: weight, clips: search.clips, mode: options.sharedBit)
+    start: start, weight: weight, clips: search.clips, mode: options.sharedBitMode)
   switch search {
   case .absmax: return start
   case .mse, .fourOverSix:
@@ -73,9 +73,9 @@ private struct GroupTrial {
   let clips: [Double]
   let mode: SharedBit.Mode
 
-  /// What is tried for one group, `current` being what is chosen so far: the clips of its range, of either sign where the format has
-  /// signed scales, and for one side at a time where the sides have scales of their own; without repetitions that rounding of the scale
-  /// brings, and none for a group of zeros.
+  /// What is tried for one group, `current` being what is chosen so far: the clips of its range,
+  /// of either sign where the scales may be negative, and for one side at a time where the sides
+  /// have scales of their own; without repetitions that rounding of the scale brings, and none for a group of zeros.
   private func candidates(
     row: Int, group: Int, side: Int, current: GroupScales.Group
   ) -> [GroupScales.Group] {
@@ -87,14 +87,14 @@ private struct GroupTrial {
     }
     guard low < 0 || high > 0 else { return [] }
     var found: [GroupScales.Group] = []
-    for isTurned in start.format.hasSignedScales ? [false, true] : [false] {
+    for isTurned in start.layout.sides == .turnable ? [false, true] : [false] {
       for clip in clips {
         var next = start.parameters(low: Double(low) * clip, high: Double(high) * clip)
         if isTurned {
           next.scale = -next.scale
           next.negativeScale = -next.negativeScale
         }
-        if !start.negativeScales.isEmpty {
+        if start.layout.isTwoSided {
           if side == 0 {
             next.negativeScale = current.negativeScale
           } else {
@@ -118,7 +118,7 @@ private struct GroupTrial {
   ) -> GroupScales {
     var result = start
     var chosen = start.all
-    for side in 0..<(start.negativeScales.isEmpty ? 1 : 2) {
+    for side in 0..<(start.layout.isTwoSided ? 2 : 1) {
       chosen.withUnsafeMutableBufferPointer { chosen in
         nonisolated(unsafe) let chosen = chosen
         Parallel.chunks(of: start.rows, size: 16) { range in
@@ -137,7 +137,7 @@ private struct GroupTrial {
     _ candidate: GroupScales.Group, row: Int, columns: Range<Int>, into result: Matrix,
     row place: Int
   ) {
-    guard let shared = start.format.sharedBit else {
+    guard let shared = start.layout.sharedBit else {
       return start.grid(candidate).residual(
         of: weight, row: row, columns: columns, into: result, row: place)
     }
@@ -181,7 +181,7 @@ private struct GroupTrial {
   private func error(
     _ candidate: GroupScales.Group, row: Int, columns: Range<Int>, importance: [Float]
   ) -> Float {
-    guard start.format.sharedBit != nil else {
+    guard start.layout.sharedBit != nil else {
       return start.grid(candidate).error(
         of: weight, row: row, columns: columns, importance: importance)
     }

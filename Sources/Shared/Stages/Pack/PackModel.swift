@@ -42,7 +42,6 @@ package struct PackModel {
     guard sha256 == codes.metadata.modelSHA256 else {
       throw Failure(codes.path, "expected codes of \(folder.path), found another model's")
     }
-    let packed = try PackedTensors(codes: codes, weights: weights)
     let attention = try attention ?? codes.metadata.setting("attention", in: codes.path)
     try codes.layers.check(AttentionFormat(attention))
     let metadata = StreamMetadata(
@@ -55,21 +54,13 @@ package struct PackModel {
         "layers": codes.layers.json, "attention": attention,
         "config": try folder.config("transformer").text,
       ].merging(shared.map { ["activations": $0] } ?? [:]) { own, _ in own })
-    if output == "-" || output.hasSuffix(".safetensors") {
-      try write(packed, metadata, to: output)
-    } else {
-      let written = try PackedFolder(output, original: folder, links: links)
-      try write(packed, metadata, to: written.weightsPath)
-      try written.commit()
-    }
-    let path =
-      output == "-" || output.hasSuffix(".safetensors")
-      ? output : "\(output)/\(PackedFolder.weightsName)"
-    Console.say(packed.summary)
-    if verifies {
-      guard path != "-" else { throw Failure("<stdout>", "expected a file or folder to verify") }
-      try packed.verify(SafetensorsFile(path))
-      Console.say("\(path): verified \(codes.layers.entries.count) layers")
+    let packed = try PackedModel(codes: codes, weights: weights, metadata: metadata)
+    let written = try Exporters.named(Exporters.usualName(for: output)).write(
+      packed, to: Destination(path: output, original: folder, links: links))
+    Console.say(try packed.summary())
+    for file in written where verifies {
+      try file.verify()
+      Console.say("\(file.path): verified \(packed.layers.count) layers")
     }
     if isVerbose {
       let seconds = String(format: "%.1f", Date().timeIntervalSince(start))
@@ -91,11 +82,5 @@ package struct PackModel {
       )
     }
     return nil
-  }
-
-  private func write(_ packed: PackedTensors, _ metadata: StreamMetadata, to path: String) throws {
-    let file = try OutputFile(path)
-    try SafetensorsWriter.write(packed.entries, metadata: metadata.dictionary, to: file)
-    try file.commit()
   }
 }

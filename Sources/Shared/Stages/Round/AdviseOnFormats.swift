@@ -63,7 +63,7 @@ package struct AdviseOnFormats {
       if task.site.tokens > 0 {
         var sqnr: [String: Double] = [:]
         for format in formats {
-          let own = options.of([format], inputs: task.problem.weight.columns)
+          let own = options.of([format])
           let error = try round(task.problem, options: own).report.errorAfter
           sqnr[format.name] = LayerReport.decibels(error)
         }

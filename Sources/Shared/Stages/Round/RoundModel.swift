@@ -93,7 +93,7 @@ package struct RoundModel {
     let formats = try settings.formats(for: statistics.roles.all)
     let options = try settings.rounding()
     for (_, formats) in formats.sorted(by: { $0.key < $1.key }) {
-      try options.of(formats, inputs: 1).check()
+      try options.of(formats).check()
     }
     let chosen = formats.keys.filter { layer in layerPattern.map { matches($0, layer) } ?? true }
     guard !chosen.isEmpty else {

@@ -8,17 +8,14 @@ extension RoundingSettings {
   ///
   /// - Throws: `Failure` for a format name of the recipe that is none.
   package func rounding() throws -> RoundingOptions {
-    var options = RoundingOptions(format: try NumberFormat(recipe.formats[0]))
+    var layout = WeightLayout(
+      try NumberFormat(recipe.formats[0]), groups.map { .groups(of: $0.groupSize) } ?? .weight)
+    layout.scales = groups?.scaleType ?? layout.scales
+    layout.isTwoSided = asymmetric ?? false
+    var options = RoundingOptions(layout)
     options.method = method
-    if let groups {
-      options.groupSize = groups.groupSize
-      options.scaleType = groups.scaleType
-      options.scaleSearch = groups.scale
-    } else {
-      options.isPerTensor = true
-    }
-    options.isSplit = asymmetric ?? false
-    options.sharedBit = sharedBit ?? .nearest
+    options.scaleSearch = groups?.scale ?? options.scaleSearch
+    options.sharedBitMode = sharedBit ?? .nearest
     options.rank = rank ?? 0
     options.rankMetric = rankMetric ?? options.rankMetric
     if let adaround {
