@@ -129,7 +129,7 @@ let package = Package(
       name: "TestSupport", dependencies: ["Models", "Layers", "Tensors", "Platform"],
       path: "Tests/Support", swiftSettings: strict),
     tests("Platform", ["Platform"]),
-    tests("Tensors", ["Tensors", "Platform"]),
+    tests("Tensors", ["Streams", "Tensors", "Platform"]),
     tests("Formats", ["Streams", "Formats", "Tensors", "Platform"]),
     tests("Kernels", ["Kernels", "CKernels", "Formats", "Tensors", "Platform"]),
     tests("Streams", ["Streams", "Tensors", "Platform"]),

@@ -10,10 +10,11 @@ struct Advise: ParsableCommand {
     abstract: "Say how to split a number of bits into exponent and mantissa, and write no codes.",
     usage: "fpq-round advise --bits <bits> [<options>]",
     discussion: """
-      Ranks the splits by a scaling law, and for 4 to 6 bits tries them on the layers by the statistics.
+      Ranks the splits by a scaling law, and for 4 to 6 bits tries them on the layers by the \
+      statistics.
 
         fpq-round advise --bits 4 -i stats.safetensors
-        fpq-round advise --bits 8
+        fpq-round advise --bits 6 -i stats.safetensors --tsv > advice.tsv
       """,
     helpNames: [.short, .long])
 

@@ -13,17 +13,20 @@ struct Round: ParsableCommand {
       fpq-round advise --bits <bits> [<options>]
       """,
     discussion: """
-      Reads statistics from fpq-stats and the float weights of the same model, and writes one code a byte with a \
-      scale per group. Layers are independent: --layers makes a shard that fpq-pack merges. With --inputs quantized \
-      a layer makes up for what those before it lose, and with --objective block the layers of a transformer block \
-      are chosen together, on inputs that the model's own sampler makes again from the prompts of the statistics.
+      Reads statistics from fpq-stats and the float weights of the same model, and writes one code \
+      per byte with a scale per group. Layers are independent: --layers makes a shard that \
+      fpq-pack merges. With --inputs quantized a layer makes up for what those before it lose, and \
+      with --objective block the layers of a transformer block are chosen together, on inputs that \
+      the model's own sampler makes again from the prompts of the statistics.
 
         fpq-round -i stats.safetensors -o codes.safetensors --report layers.tsv
-        fpq-round -i a.stats -o a.codes --recipe fp4dit-alpha --objective block
-        fpq-round -i a.stats -o a.codes --format '*.attn1.*=int4' --method gptq
+        fpq-round -i stats.safetensors --recipe fp4dit-alpha --method adaround \\
+          --objective block -o codes.safetensors
+        fpq-round -i stats.safetensors --format '*.attn1.*=int4' --method gptq \\
+          -o codes.safetensors
 
-      Instead of rounding, fpq-round advise says how to split a number of bits into exponent and mantissa; \
-      see fpq-round advise --help.
+      Instead of rounding, fpq-round advise says how to split a number of bits into exponent and \
+      mantissa; see fpq-round advise --help.
       """,
     helpNames: [.short, .long])
 

@@ -1,5 +1,6 @@
 import Foundation
 import Platform
+import Streams
 import Tensors
 import TestSupport
 import Testing

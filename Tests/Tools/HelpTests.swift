@@ -20,12 +20,16 @@ struct HelpTests {
       + subcommands(help).map { Command(tool: tool, words: [$0]) }
   }
 
-  /// The names under SUBCOMMANDS, which stand two columns in.
+  /// The names under SUBCOMMANDS, which stand two columns in, or those that usage names beside the
+  /// tool's own.
   private static func subcommands(_ help: String) -> [String] {
     let lines = help.split(separator: "\n", omittingEmptySubsequences: false)
-    return lines.drop { $0 != "SUBCOMMANDS:" }.dropFirst().prefix { !$0.isEmpty }
+    let listed = lines.drop { $0 != "SUBCOMMANDS:" }.dropFirst().prefix { !$0.isEmpty }
       .filter { $0.prefix { $0 == " " }.count == 2 }
       .compactMap { $0.split(separator: " ").first.map(String.init) }
+    let used = lines.drop { !$0.hasPrefix("USAGE:") }.prefix { !$0.isEmpty }
+      .compactMap { $0.firstMatch(of: /^(?:USAGE:| {6}) [-\w]+ (\w+)/)?.1 }.map(String.init)
+    return listed + used
   }
 
   private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
@@ -41,7 +45,7 @@ struct HelpTests {
 
   @Test func `a file for each tool and subcommand`() throws {
     let files = try FileManager.default.contentsOfDirectory(atPath: HelpTests.folder)
-    #expect(HelpTests.commands.count == 11)
+    #expect(HelpTests.commands.count == 12)
     #expect(Set(files) == Set(HelpTests.commands.map(\.file) + ["renew.sh"]))
   }
 

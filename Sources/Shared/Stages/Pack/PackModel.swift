@@ -58,8 +58,7 @@ package struct PackModel {
     let written = try Exporters.named(Exporters.usualName(for: output)).write(
       packed, to: Destination(path: output, original: folder, links: links))
     Console.say(try packed.summary())
-    guard verifies else { return }
-    for file in written {
+    for file in written where verifies {
       try file.verify()
       Console.say("\(file.path): verified \(packed.layers.count) layers")
     }

@@ -8,16 +8,13 @@ extension RoundingSettings {
   ///
   /// - Throws: `Failure` for a format name of the recipe that is none.
   package func rounding() throws -> RoundingOptions {
-    var options = RoundingOptions(WeightLayout(try NumberFormat(recipe.formats[0])))
+    var layout = WeightLayout(
+      try NumberFormat(recipe.formats[0]), groups.map { .groups(of: $0.groupSize) } ?? .weight)
+    layout.scales = groups?.scaleType ?? layout.scales
+    layout.isTwoSided = asymmetric ?? false
+    var options = RoundingOptions(layout)
     options.method = method
-    if let groups {
-      options.layout.grouping = .groups(of: groups.groupSize)
-      options.layout.scales = groups.scaleType
-      options.scaleSearch = groups.scale
-    } else {
-      options.layout.grouping = .weight
-    }
-    options.layout.isTwoSided = asymmetric ?? false
+    options.scaleSearch = groups?.scale ?? options.scaleSearch
     options.sharedBitMode = sharedBit ?? .nearest
     options.rank = rank ?? 0
     options.rankMetric = rankMetric ?? options.rankMetric
