@@ -195,7 +195,10 @@ struct FpqRound: Tool {
     stage.reportPath = report
     stage.tracePath = trace
     stage.isVerbose = running.verbose
-    if let groupSize, let shared = try namedFormats().first(where: { $0.sharedBit != nil }) {
+    let layout = stage.options.layout
+    if let groupSize,
+      let shared = try namedFormats().first(where: { layout.with($0).grouping == .row })
+    {
       Console.say("\(shared): one scale a row, not one for \(groupSize) weights (--group-size)")
     }
     if let advise {

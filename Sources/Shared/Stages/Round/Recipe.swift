@@ -102,7 +102,7 @@ func chooseFormats(
     let named = overrides.formats.last { matches($0.pattern, layer) }?.format
     let found = try (named.map { [$0] } ?? recipe.formatNames(for: role)).map { name in
       let format = try NumberFormat(name)
-      guard format.bits == 4 || format.sharedBit != nil else {
+      guard WeightLayout(format).isPackable else {
         throw Failure("format \(name)", "expected a 4-bit format, fp4.25 or fp5.33 for weights")
       }
       return format
