@@ -39,7 +39,7 @@ package struct GroupScales: Sendable, Equatable {
   /// [rows][groups] where the layout has zero points, else empty.
   package var zeros: [UInt8]
 
-  package var format: NumberFormat { layout.format }
+  @inlinable package var format: NumberFormat { layout.format }
   package var groups: Int { (columns + groupSize - 1) / groupSize }
 
   /// - Parameters:

@@ -33,11 +33,14 @@ package struct NumberFormat: Sendable, CustomStringConvertible {
   /// The levels for each zero point of `int4`, in their order; one table for other kinds.
   private let tables: [LevelTable]
 
-  /// The codebook of `lloyd4`: the fixed point of Lloyd's algorithm (1957; Max 1960) on normal
-  /// weights in groups of 64, scaled by the absolute maximum times the best of 25 clips of either
-  /// sign, rounded to integers that fit the kernels (64 at most).
-  private static let lloyd4: [Int32] = [
-    -64, -49, -39, -31, -23, -17, -11, -5, 1, 7, 12, 19, 25, 32, 41, 53,
+  /// Codebooks of 4 bits that no rule gives, by name: integers of at most 64, which the kernels take.
+  ///
+  /// One that is not its own mirror image gets scales of either sign.
+  ///
+  /// `lloyd4`: the fixed point of Lloyd's algorithm (1957; Max 1960) on normal weights in groups of
+  /// 64, scaled by the absolute maximum times the best of 25 clips of either sign, rounded.
+  private static let listed: [String: [Int32]] = [
+    "lloyd4": [-64, -49, -39, -31, -23, -17, -11, -5, 1, 7, 12, 19, 25, 32, 41, 53]
   ]
 
   /// AMS-Quant's formats: what they are when no bit is shared, and how many weights share one.
@@ -78,10 +81,10 @@ package struct NumberFormat: Sendable, CustomStringConvertible {
         let magnitudes = Array(0..<Int32(1 << (b - 1)))
         codebook = magnitudes + magnitudes.map { -$0 }
       }
-    } else if name == "lloyd4" {
+    } else if let levels = NumberFormat.listed[name] {
       isSigned = true
       bits = 4
-      codebook = NumberFormat.lloyd4
+      codebook = levels
     } else {
       throw Failure("format \(name): expected a name like e2m1 or int8")
     }

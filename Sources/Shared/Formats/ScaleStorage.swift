@@ -6,18 +6,36 @@ package enum ScaleStorage: String, Sendable, CaseIterable {
   /// Beside one F32 for the whole weight, as NVFP4 has it.
   case e4m3
 
-  package var dtype: DType { self == .f16 ? .f16 : .f8e4m3 }
+  package var dtype: DType {
+    switch self {
+    case .f16: .f16
+    case .e4m3: .f8e4m3
+    }
+  }
 
   /// Whether one F32 scale for the whole weight stands beside them.
-  package var isBesideGlobal: Bool { self == .e4m3 }
+  package var isBesideGlobal: Bool {
+    switch self {
+    case .f16: false
+    case .e4m3: true
+    }
+  }
 
   /// Whether a weight below zero that rounds to zero gets the code of -0, as what others write in
   /// this type has it (NVFP4).
-  package var keepsSignOfZero: Bool { self == .e4m3 }
+  package var keepsSignOfZero: Bool {
+    switch self {
+    case .f16: false
+    case .e4m3: true
+    }
+  }
 
   /// The largest value.
   package var largest: Double {
-    self == .f16 ? Double(Float16.greatestFiniteMagnitude) : Float8E4M3.largest
+    switch self {
+    case .f16: Double(Float16.greatestFiniteMagnitude)
+    case .e4m3: Float8E4M3.largest
+    }
   }
 
   /// The value nearest to `scale` > 0: at most `largest`, and at least the smallest above 0, so

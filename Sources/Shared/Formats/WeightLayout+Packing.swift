@@ -12,13 +12,19 @@ extension WeightLayout {
     case words(PackedWords)
   }
 
+  private var packing: Packing? {
+    PackedWords(format).map { .words($0) } ?? (format.bits == 4 ? .nibbles : nil)
+  }
+
+  /// Whether packed models hold codes of the format.
+  package var isPackable: Bool { packing != nil }
+
   /// - Throws: `Failure` naming `place` for a format whose codes no packed model holds.
   private func packing(_ place: String) throws -> Packing {
-    if let words = PackedWords(format) { return .words(words) }
-    guard format.bits == 4 else {
+    guard let packing else {
       throw Failure(place, "expected a 4-bit format, fp4.25 or fp5.33 for weights, found \(format)")
     }
-    return .nibbles
+    return packing
   }
 
   /// Type and shape of the packed codes of a weight [rows][columns].

@@ -69,7 +69,8 @@ package struct LayerFormats: Sendable {
       }
       if let scales = value["scales"]?.string {
         guard let type = ScaleStorage(rawValue: scales) else {
-          throw Failure("\(place): \(layer)", "expected scales f16 or e4m3, found \(scales)")
+          let types = ScaleStorage.allCases.map(\.rawValue).joined(separator: " or ")
+          throw Failure("\(place): \(layer)", "expected scales \(types), found \(scales)")
         }
         entry.layout.scales = type
       }

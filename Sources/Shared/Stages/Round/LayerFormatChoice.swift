@@ -39,7 +39,7 @@ extension RoundingSettings {
       let named = format.last { matches($0.pattern, role.name) }?.format
       let found = try (named.map { [$0] } ?? recipe.formats(for: role)).map { name in
         let format = try NumberFormat(name)
-        guard format.bits == 4 || format.sharedBit != nil else {
+        guard WeightLayout(format).isPackable else {
           throw Failure("format \(name)", "expected a 4-bit format, fp4.25 or fp5.33 for weights")
         }
         return format
