@@ -23,7 +23,8 @@ func tool(_ name: String, _ stage: Target.Dependency...) -> Target {
     swiftSettings: strict)
 }
 
-/// What one tool does: a folder of Sources/Shared/Stages, of its own so that no tool links what another one needs.
+/// What one tool does: a folder of Sources/Shared/Stages, of its own so that no tool links what
+/// another one needs.
 func stage(_ name: String, _ folder: String, _ dependencies: [Target.Dependency]) -> Target {
   .target(
     name: name, dependencies: dependencies, path: "Sources/Shared/Stages/\(folder)",

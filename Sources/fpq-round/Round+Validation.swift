@@ -53,7 +53,8 @@ extension Round {
     }
   }
 
-  /// What leaves no sense to one scale for a weight and to static scales of inputs as they come.
+  /// What leaves no sense to one scale of the whole weight and to static scales of inputs as they
+  /// come.
   private func validateGreedy(_ settings: RoundingSettings) throws {
     guard settings.groups == nil else {
       guard preparation.activationBits == nil else {
@@ -73,7 +74,7 @@ extension Round {
     guard refused.isEmpty else {
       let options = refused.joined(separator: ", ")
       throw ValidationError(
-        "--recipe fpq-greedy has one scale for a weight and one for its input as it is: leave out \(options)"
+        "--recipe fpq-greedy has one scale of the whole weight and one for its input as it is: leave out \(options)"
       )
     }
   }

@@ -54,7 +54,7 @@ struct Round: ParsableCommand {
     if let groupSize = recipe.groupSize,
       let shared = try settings.namedFormats().first(where: { $0.sharedBit != nil })
     {
-      Console.say("\(shared): one scale a row, not one for \(groupSize) weights (--group-size)")
+      Console.say("\(shared): one scale per row, not one for \(groupSize) weights (--group-size)")
     }
     try stage.run()
   }

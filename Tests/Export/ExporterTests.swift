@@ -176,7 +176,7 @@ struct ExporterTests {
     // 7 weights in codes and 8 that count as 16 bits; 11 floats before.
     #expect(
       try model.summary()
-        == "2 layers at 33.143 bits a weight, all of the transformer at 24.000; 0.00 MB instead of 0.00 MB"
+        == "2 layers at 33.143 bits per weight, all of the transformer at 24.000; 0.00 MB instead of 0.00 MB"
     )
     #expect(model.floatBytes == 11 * 4)
   }

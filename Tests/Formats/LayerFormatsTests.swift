@@ -5,7 +5,8 @@ import Testing
 
 /// What a stream's metadata says of its layers.
 struct LayerFormatsTests {
-  /// Every member, and those alone that have not their usual value, in the order in which they stand in files.
+  /// Every member, and those alone that have not their usual value, in the order in which they
+  /// stand in files.
   @Test func textStaysAsItIs() throws {
     let text = """
       {"a":{"format":"e2m1","group_size":128},\
@@ -35,7 +36,7 @@ struct LayerFormatsTests {
     ),
     (
       #"{"format":"int4","group_size":8,"split":1}"#,
-      "format int4: expected a symmetric 4-bit format for two scales a group (--asymmetric)"
+      "format int4: expected a symmetric 4-bit format for two scales per group (--asymmetric)"
     ),
     (
       #"{"format":"int8","group_size":8}"#,

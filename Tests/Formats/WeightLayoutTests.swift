@@ -27,7 +27,7 @@ struct WeightLayoutTests {
   }
 
   @Test(arguments: [
-    // 4 + 16 / 64 bits a weight.
+    // 4 + 16 / 64 bits per weight.
     Size(format: "e2m1", rows: 2, columns: 128, bits: 256 * 4 + 4 * 16),
     // An odd row ends in half a byte of padding: 3 rows of 33 bytes, 2 groups of 64 and 1.
     Size(format: "e2m1", rows: 3, columns: 65, bits: 3 * 33 * 8 + 6 * 16),
@@ -189,26 +189,28 @@ struct WeightLayoutTests {
     ),
     (
       "int4", .row, .f16, true,
-      "format int4: expected a symmetric 4-bit format for two scales a group (--asymmetric)"
+      "format int4: expected a symmetric 4-bit format for two scales per group (--asymmetric)"
     ),
     (
       "lloyd4", .row, .e4m3, true,
-      "format lloyd4: expected a symmetric 4-bit format for two scales a group (--asymmetric)"
+      "format lloyd4: expected a symmetric 4-bit format for two scales per group (--asymmetric)"
     ),
     (
       "fp4.25", .row, .f16, true,
-      "format fp4.25: expected a symmetric 4-bit format for two scales a group (--asymmetric)"
+      "format fp4.25: expected a symmetric 4-bit format for two scales per group (--asymmetric)"
     ),
     (
       "int4", .weight, .f16, false,
-      "format int4: expected a symmetric format for one scale a weight"
+      "format int4: expected a symmetric format for one scale of the whole weight"
     ),
     (
       "fp5.33", .weight, .f16, false,
-      "format fp5.33: expected a symmetric format for one scale a weight"
+      "format fp5.33: expected a symmetric format for one scale of the whole weight"
     ),
-    ("e2m1", .weight, .e4m3, false, "scales: expected one of F16 for one scale a weight"),
-    ("e2m1", .weight, .f16, true, "scales: expected one of F16 for one scale a weight"),
+    (
+      "e2m1", .weight, .e4m3, false, "scales: expected one of F16 for one scale of the whole weight"
+    ),
+    ("e2m1", .weight, .f16, true, "scales: expected one of F16 for one scale of the whole weight"),
   ])
   func refusesWhatDoesNotExist(
     _ format: String, _ grouping: WeightLayout.Grouping, _ scales: ScaleStorage,

@@ -8,7 +8,8 @@ import Tensors
 import TestSupport
 import Testing
 
-/// One PixArt block against torch's autograd of diffusers' block (Tests/References/block-gradients).
+/// One PixArt block against torch's autograd of diffusers' block
+/// (Tests/References/block-gradients).
 @Suite struct BlockGradientTests {
   let golden: GradientCase
   let block: PixArtBlock
@@ -66,7 +67,8 @@ import Testing
     #expect(Set(variables.map(\.0)) == Set(stored), "every gradient of the case is compared")
   }
 
-  /// Block reconstruction wants the weights alone; what nobody wants is not computed, the rest does not change.
+  /// Block reconstruction wants the weights alone; what nobody wants is not computed, the rest does
+  /// not change.
   @Test func gradientsOfSomeParametersAreTheSame() throws {
     let everything = try gradients { _ in true }
     let some = try gradients { $0.contains("to_k.weight") || $0.hasSuffix("ff.net.0.proj.bias") }
@@ -88,7 +90,8 @@ import Testing
   /// Enough tokens for several tiles of every product and attention, and several chunks of rows.
   @Test func threadsChangeNothing() throws {
     let activation = try #require(try ActivationFormat.parse("e2m3"))
-    // Centred, balanced and rotated, all the same; the table makes a transform of it that fits any width.
+    // Centred, balanced and rotated, all the same; the table makes a transform of it that fits any
+    // width.
     let preparations = try [32, 128].map { width in
       try QuantizedTokens.Preparation(
         transform: InputTransform(

@@ -5,13 +5,15 @@ import Testing
 
 /// Recorded gradients against finite differences of the loss sum(R y), R random and the sum in f64.
 ///
-/// One operand at a time moves along a random direction of -1 and 1, so that every element takes part: by the five-point formula
-///   D(h) = (8 (f(h) - f(-h)) - (f(2h) - f(-2h))) / 12h
-/// which must equal <gradient, direction>. Values and steps are whole multiples of 2^-12, so every point is exact in f32.
+/// One operand at a time moves along a random direction of -1 and 1, so that every element takes
+/// part: by the five-point formula D(h) = (8 (f(h) - f(-h)) - (f(2h) - f(-2h))) / 12h which must
+/// equal <gradient, direction>. Values and steps are whole multiples of 2^-12, so every point is
+/// exact in f32.
 struct GradientCheck {
   /// The point at which gradients are taken.
   let operands: [Matrix]
-  /// What each element of y, or of a gradient, may be off by: this many units (2^-24) of the largest.
+  /// What each element of y, or of a gradient, may be off by: this many units (2^-24) of the
+  /// largest.
   let roundings: Double
   let operation: (Tape, [Variable]) -> Variable
 
@@ -28,8 +30,8 @@ struct GradientCheck {
 
   /// Expects gradients of all operands that agree, by comparisons sharp enough to tell.
   ///
-  /// A part of the gradient that is missing or wrong changes the product by about its own length: one of a five-hundredth
-  /// of the whole shows.
+  /// A part of the gradient that is missing or wrong changes the product by about its own length:
+  /// one of a five-hundredth of the whole shows.
   func expectAgreement(step: Float = 0.125, sourceLocation: SourceLocation = #_sourceLocation) {
     for operand in operands.indices {
       for direction in 0..<4 {
@@ -66,8 +68,9 @@ struct GradientCheck {
       let far = loss(operand, direction, 2 * h, weights) - loss(operand, direction, -2 * h, weights)
       return (8 * near - far) / Double(12 * h)
     }
-    // Truncation falls by 16 as the step halves: the difference of the two is 15 times what D(h) is off by. Rounding errors of f add like
-    // sqrt(count) and enter 18 times over 12h; four times that is far out. The gradient's own stand beside its largest element.
+    // Truncation falls by 16 as the step halves: the difference of the two is 15 times what D(h) is
+    // off by. Rounding errors of f add like sqrt(count) and enter 18 times over 12h; four times
+    // that is far out. The gradient's own stand beside its largest element.
     let unit = 0x1p-24 * roundings
     let norm = weights.reduce(0) { $0 + Double($1 * $1) }.squareRoot()
     let rounding = unit * Double(y.value.values.map(abs).max() ?? 0) * norm

@@ -65,7 +65,8 @@ import Testing
     }.expectAgreement()
   }
 
-  /// Seventy queries are two tiles; sums of 4 (logits), 9 to 70 (keys) and 70 (queries) products, and the softmax's own.
+  /// Seventy queries are two tiles; sums of 4 (logits), 9 to 70 (keys) and 70 (queries) products,
+  /// and the softmax's own.
   @Test(arguments: [(70, 9), (70, 70)], [false, true])
   func attention(lengths: (queries: Int, keys: Int), hasBias: Bool) {
     let (queries, keys) = lengths
@@ -84,9 +85,11 @@ import Testing
     check.expectAgreement()
   }
 
-  /// Vectors of a sample get sums over 600 tokens, three chunks of rows: f64 sums of the same numbers, rounded once.
+  /// Vectors of a sample get sums over 600 tokens, three chunks of rows: f64 sums of the same
+  /// numbers, rounded once.
   ///
-  /// Operands are multiples of 2^-12, so products of two and their sums are exact in f64, in any order.
+  /// Operands are multiples of 2^-12, so products of two and their sums are exact in f64, in any
+  /// order.
   @Test func sumsOverManyChunks() throws {
     let (batch, tokens, width) = (2, 600, 256)
     let (x, branch) = (point(batch * tokens, width, seed: 1), point(batch * tokens, width, seed: 2))
@@ -159,7 +162,8 @@ import Testing
     }
   }
 
-  /// A permutation: the gradient of sum(R y) is R in the order of the rows, which `unpatchify` must bring back.
+  /// A permutation: the gradient of sum(R y) is R in the order of the rows, which `unpatchify` must
+  /// bring back.
   @Test func unpatchify() throws {
     let grid = PatchGrid(samples: 2, height: 3, width: 5, patch: 2)
     let x = Variable(point(30, 12, seed: 20), wantsGradient: true)

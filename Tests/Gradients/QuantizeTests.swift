@@ -3,7 +3,8 @@ import Gradients
 import Tensors
 import Testing
 
-/// The rounding of inputs on a tape: the values of the packed layers' quantizer, the gradient passed through.
+/// The rounding of inputs on a tape: the values of the packed layers' quantizer, the gradient
+/// passed through.
 @Suite struct QuantizeTests {
   @Test(arguments: ["e2m3", "e3m4", "int8", "e2m3:token", "e4m3:token"])
   func valuesAreOfTheFormatAndTheGradientPasses(name: String) throws {

@@ -22,7 +22,8 @@ import Testing
       from: MemorySource(tensors: [weight, bias]))
   }
 
-  /// Two layers round alike and one stays in f32: each gives what it gives alone, and so do the gradients.
+  /// Two layers round alike and one stays in f32: each gives what it gives alone, and so do the
+  /// gradients.
   @Test func layersRoundTheirSharedInput() throws {
     let activation = try #require(try ActivationFormat.parse("e2m3"))
     let preparation = try QuantizedTokens.Preparation(

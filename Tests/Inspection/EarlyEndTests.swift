@@ -12,7 +12,8 @@ private let plain = References.path("safetensors-hostile/ok_plain.safetensors")
 func signalsLeaveNoPartialFile(_ signal: String, _ status: Int32) throws {
   let folder = try TemporaryFolder()
   try folder.write("out.png", "old".utf8)
-  // `timeout` gives the tool its signals back, which a shell takes from background jobs. The loop waits until the temporary file is there, so that the signal meets the tool at work.
+  // `timeout` gives the tool its signals back, which a shell takes from background jobs. The loop
+  // waits until the temporary file is there, so that the signal meets the tool at work.
   let result = try Shell.script(
     """
     mkfifo pipe
@@ -59,7 +60,8 @@ func signalsLeaveNoPartialFile(_ signal: String, _ status: Int32) throws {
       "PATH=\(path); ulimit -S -f \(limit); fpq-show histogram '\(plain)' a --png out.png > /dev/null",
       in: folder.path)
   }
-  // In blocks of 512 bytes: one stops our script for gnuplot, three its picture, which it does not notice.
+  // In blocks of 512 bytes: one stops our script for gnuplot, three its picture, which it does not
+  // notice.
   for limit in [1, 3] {
     let limited = try plot(limit: limit)
     #expect(limited.status == 1)

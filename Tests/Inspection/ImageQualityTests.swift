@@ -23,7 +23,8 @@ private func check(
   #expect(quality.largest == largest, sourceLocation: sourceLocation)
 }
 
-/// [height][width][3] from the running number of a value, as `f(np.arange(height * width * 3)).reshape(height, width, 3)`.
+/// [height][width][3] from the running number of a value, as
+/// `f(np.arange(height * width * 3)).reshape(height, width, 3)`.
 private func image(_ width: Int, _ height: Int, _ value: (Int) -> Int) -> Image {
   Image(
     width: width, height: height,

@@ -33,7 +33,8 @@ struct OptionTests {
       #expect(shown.status == 0, "\(shown.error)")
       return shown.text.split(separator: "\n").suffix(2).map { $0.filter { $0 == "#" }.count }
     }
-    // One value of a thousand and one: a thousandth of the long bar, or log(2) / log(1001), a tenth.
+    // One value of a thousand and one: a thousandth of the long bar, or log(2) / log(1001), a
+    // tenth.
     #expect(bars[0][0] == bars[1][0] && bars[0][0] > 20)
     #expect(bars[0][1] <= 1 && bars[1][1] > 2, "\(bars)")
   }

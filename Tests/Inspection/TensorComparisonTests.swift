@@ -35,7 +35,8 @@ private func row(_ table: Table, _ name: String) throws -> [String: Table.Cell] 
   #expect(try TensorDifference(floats("a", [0], []), floats("a", [0], [])).sqnr == .infinity)
 }
 
-/// The same figure as the direct f64 sum, for a length that is no multiple of a piece, and for one thread and two.
+/// The same figure as the direct f64 sum, for a length that is no multiple of a piece, and for one
+/// thread and two.
 @Test func longTensorsInPieces() throws {
   let count = 200_001
   let x = (0..<count).map { Float(sin(Double($0))) }

@@ -6,7 +6,8 @@ import Tensors
 import TestSupport
 import Testing
 
-/// Packed layers of every kind against y = V x + b in f64, V by `NumberFormat.decode` and the scales as they are stored.
+/// Packed layers of every kind against y = V x + b in f64, V by `NumberFormat.decode` and the
+/// scales as they are stored.
 struct PackedLinearTests {
   private static let outputs = 70
   private static let inputs = 200
@@ -31,7 +32,8 @@ struct PackedLinearTests {
     Kind(format: "fp4.25", groupSize: 200),
   ]
 
-  /// A layer of random codes and scales as a packed model's file, with the values that it stands for.
+  /// A layer of random codes and scales as a packed model's file, with the values that it stands
+  /// for.
   private func layer(
     _ kind: Kind, in folder: TemporaryFolder
   ) throws -> (path: String, values: [[Double]], bias: [Float]) {
@@ -100,7 +102,8 @@ struct PackedLinearTests {
     return (path, values, bias)
   }
 
-  /// Inputs that rounding to `format` leaves alone: its own integers, with the largest in every group.
+  /// Inputs that rounding to `format` leaves alone: its own integers, with the largest in every
+  /// group.
   private func exact(_ format: NumberFormat, tokens: Int) -> Matrix {
     let x = Matrix(rows: tokens, columns: PackedLinearTests.inputs)
     let levels = format.levels().levels
@@ -131,7 +134,8 @@ struct PackedLinearTests {
         for n in 0..<PackedLinearTests.outputs {
           let products = (0..<x.columns).map { values[n][$0] * Double(x.row(t)[$0]) }
           let expected = products.reduce(Double(bias[n]), +)
-          // Each of at most 200 sums, and a few products more, is off by 2^-24 of at most what all terms are together.
+          // Each of at most 200 sums, and a few products more, is off by 2^-24 of at most what all
+          // terms are together.
           let bound = 210 * 0x1p-24 * products.reduce(abs(Double(bias[n]))) { $0 + abs($1) }
           #expect(abs(Double(y.row(t)[n]) - expected) <= bound, "[\(t)][\(n)]")
         }

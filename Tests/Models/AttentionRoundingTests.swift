@@ -8,7 +8,7 @@ import Tensors
 import TestSupport
 import Testing
 
-/// Query, key and value rounded per token and head before the attention (FP4DiT section 4).
+/// Query, key and value rounded per token and head before the attention (FP4DiT).
 @Suite struct AttentionRoundingTests {
   @Test func namesAreRead() throws {
     let e2m3 = try #require(try ActivationFormat.parse("e2m3:token"))
@@ -25,7 +25,8 @@ import Testing
     }
   }
 
-  /// What the output projection of block 0 reads follows from q, k and v rounded one token and head at a time, in f64.
+  /// What the output projection of block 0 reads follows from q, k and v rounded one token and head
+  /// at a time, in f64.
   @Test func headsAreRoundedByThemselves() throws {
     let golden = try ModelCase("pixart-sigma")
     let call = try PixArtCall(golden)
@@ -66,7 +67,8 @@ import Testing
         }
       }
     }
-    // Values of order 1; logits of order 10 are off by some 10 units of f32 and so are their exponentials.
+    // Values of order 1; logits of order 10 are off by some 10 units of f32 and so are their
+    // exponentials.
     #expect(largest < 200 * 0x1p-24)
     // Rounding to 6 bits is far above that: without it the test would not pass.
     let plain = Inputs()

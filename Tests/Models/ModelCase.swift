@@ -6,7 +6,8 @@ import TestSupport
 import Testing
 
 extension ModelCase {
-  /// The case's tolerance as a fraction of the largest output; inner outputs have the same fraction of theirs.
+  /// The case's tolerance as a fraction of the largest output; inner outputs have the same fraction
+  /// of theirs.
   func relativeTolerance() throws -> Float {
     let tolerance = try #require(facts["tolerance"])
     let (absolute, largest) = (tolerance["abs"]?.double, tolerance["output_max_abs"]?.double)

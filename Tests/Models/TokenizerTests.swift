@@ -135,7 +135,8 @@ private let everyScalar: String = {
   #expect(try refusal(good, config: "{\"model_max_length\": 1e30}") == "none")
 }
 
-/// Flipped bits in the normalization table, which lead the library itself out of bounds: refused or harmless.
+/// Flipped bits in the normalization table, which lead the library itself out of bounds: refused or
+/// harmless.
 @Test func flippedBitsDoNotCrash() throws {
   let good = try Data(
     contentsOf: URL(fileURLWithPath: References.path("sentencepiece/t5/spiece.model")))

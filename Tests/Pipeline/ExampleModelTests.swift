@@ -36,7 +36,8 @@ struct ExampleModelTests {
         if abs(Int(a) - Int(b)) > 1 { beyondOneLevel += 1 }
       }
     }
-    // The issue's own bounds: latents within 1e-3 relative, 99.9 % of pixel values within one level.
+    // The issue's own bounds: latents within 1e-3 relative, 99.9 % of pixel values within one
+    // level.
     #expect((error / power).squareRoot() < 1e-3)
     #expect(pixels == 32 * 64 * 64 * 3)
     #expect(Double(beyondOneLevel) < 0.001 * Double(pixels))

@@ -6,7 +6,8 @@ import Tensors
 import TestSupport
 import Testing
 
-/// Whole runs of the diffusers pipelines: latents after the last step and the decoded picture, from the prompt and the seed.
+/// Whole runs of the diffusers pipelines: latents after the last step and the decoded picture, from
+/// the prompt and the seed.
 struct PipelineReferenceTests {
   struct Run: CustomTestStringConvertible, Sendable {
     let pipeline: String

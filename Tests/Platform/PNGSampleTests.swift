@@ -5,9 +5,10 @@ import Testing
 
 /// One small PNG of each colour type and the RGB values Pillow reads in it.
 ///
-/// Made with Pillow 13.0: `a = numpy.random.default_rng(0).integers(0, 256, (3, 5, 4), dtype=numpy.uint8)`, images
-/// `fromarray(a[..., :3])`, `fromarray(a)`, `fromarray(a[..., 0])`, `.convert("LA")`, `.quantize(16)`, `.convert("1")`, each saved
-/// as PNG, then `list(Image.open(file).convert("RGB").tobytes())`.
+/// Made with Pillow 13.0: `a = numpy.random.default_rng(0).integers(0, 256, (3, 5, 4),
+/// dtype=numpy.uint8)`, images `fromarray(a[..., :3])`, `fromarray(a)`, `fromarray(a[..., 0])`,
+/// `.convert("LA")`, `.quantize(16)`, `.convert("1")`, each saved as PNG, then
+/// `list(Image.open(file).convert("RGB").tobytes())`.
 struct PNGSample: CustomTestStringConvertible, Sendable {
   let testDescription: String
   let base64: String

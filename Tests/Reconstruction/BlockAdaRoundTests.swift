@@ -13,8 +13,8 @@ import Testing
     return options
   }
 
-  /// The block loses less than with nearest codes of the same scales, on prompts that were learned from and on others, and what is reported is
-  /// the loss of what is returned.
+  /// The block loses less than with nearest codes of the same scales, on prompts that were learned
+  /// from and on others, and what is reported is the loss of what is returned.
   @Test(arguments: [true, false])
   func blocksLoseLessThanByNearest(isScaleAware: Bool) throws {
     var setting = BlockCase.Setting()
@@ -33,7 +33,8 @@ import Testing
     #expect(abs(last.soft / last.hard - 1) < abs(first.soft / first.hard - 1))
   }
 
-  /// Rounding the inputs while codes are learned judges them by what remains of the output then, which is more than without.
+  /// Rounding the inputs while codes are learned judges them by what remains of the output then,
+  /// which is more than without.
   @Test func activationsAreRoundedWhileLearning() throws {
     var setting = BlockCase.Setting()
     let exact = try BlockCase.shared().unit(2, setting)
@@ -43,7 +44,8 @@ import Testing
     #expect(unit.loss(of: layers).training > exact.loss(of: layers).training)
   }
 
-  /// Descent's scales and biases are tuned, and its codes if wanted, to no greater loss on the samples that were held back.
+  /// Descent's scales and biases are tuned, and its codes if wanted, to no greater loss on the
+  /// samples that were held back.
   @Test(arguments: [true, false])
   func descentIsTuned(codes: Bool) throws {
     var setting = BlockCase.Setting()

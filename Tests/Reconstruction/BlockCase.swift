@@ -10,7 +10,8 @@ import Streams
 import Tensors
 import TestSupport
 
-/// The example model with statistics of six prompts and three steps, and its blocks as units to be rounded.
+/// The example model with statistics of six prompts and three steps, and its blocks as units to be
+/// rounded.
 struct BlockCase {
   let statistics: StatisticsFile
   let source: TransformerSource
@@ -19,7 +20,8 @@ struct BlockCase {
   let samples: CalibrationSamples
   private let folder: TemporaryFolder
 
-  // Swift makes a static once, whichever test comes first; a failure is thrown in each. Only read once made.
+  // Swift makes a static once, whichever test comes first; a failure is thrown in each. Only read
+  // once made.
   nonisolated(unsafe) private static let made = Result { try BlockCase() }
   static func shared() throws -> BlockCase { try made.get() }
 

@@ -26,12 +26,14 @@ import Testing
     return setting
   }
 
-  /// Before anything is rounded a block is the float block, also in the channels of prepared inputs.
+  /// Before anything is rounded a block is the float block, also in the channels of prepared
+  /// inputs.
   @Test func floatWeightsCostNothing() throws {
     #expect(try example.unit(2).loss().training == 0)
     let unit = try example.unit(2, prepared())
     let nearest = try BlockCase.round(unit, .nearest)
-    // Rounding errors of f32, 2^-24 relative, grow by the square root of some thousand additions; codes of four bits are off by 2^-4.
+    // Rounding errors of f32, 2^-24 relative, grow by the square root of some thousand additions;
+    // codes of four bits are off by 2^-4.
     #expect(unit.loss(of: nearest).training > 1e-5)
     unit.linears.forEach { linear in
       let weight = linear.task.problem.weight
@@ -41,11 +43,14 @@ import Testing
     #expect(unit.loss().training < 1e-10)
   }
 
-  /// Every linear's gradients against differences of the loss, by the five-point formula of GradientCheck.
+  /// Every linear's gradients against differences of the loss, by the five-point formula of
+  /// GradientCheck.
   ///
-  /// By the weight in the prepared channels with the bias that follows it, and by the shift. A direction is the gradient's signs on a random half of the
-  /// elements: along random signs the loss of so many elements has hardly any slope. Weights and steps are whole multiples of 2^-22, so that
-  /// every point is exact in f32: weights are two hundred steps, and those of a group that round alike would round a step alike.
+  /// By the weight in the prepared channels with the bias that follows it, and by the shift. A
+  /// direction is the gradient's signs on a random half of the elements: along random signs the
+  /// loss of so many elements has hardly any slope. Weights and steps are whole multiples of 2^-22,
+  /// so that every point is exact in f32: weights are two hundred steps, and those of a group that
+  /// round alike would round a step alike.
   @Test(arguments: [true, false])
   func gradientsAreThoseOfTheLoss(corrected: Bool) throws {
     let unit = try example.unit(3, prepared(corrected: corrected))
@@ -59,8 +64,9 @@ import Testing
     let samples = [0, 7, 16, 29]
     // In units of the loss, which is then 1.
     let factor = 1 / unit.loss(over: samples)
-    // What the loss of 1 is off by: an output, of sums of up to 1,024 products, by 2^-24 sqrt(1,024) of itself as a random walk. It
-    // is 54 times what the block loses, whose 65,536 squares average that out: 2 * 54 * 2^-19 / 256 = 8e-7.
+    // What the loss of 1 is off by: an output, of sums of up to 1,024 products, by 2^-24
+    // sqrt(1,024) of itself as a random walk. It is 54 times what the block loses, whose 65,536
+    // squares average that out: 2 * 54 * 2^-19 / 256 = 8e-7.
     let rounding = 8e-7
     unit.differentiate(samples, factor: factor)
     let gradients = unit.linears.map { $0.takeGradients() }
@@ -77,8 +83,9 @@ import Testing
           random.below(2) == 0 ? 0 : slope < 0 ? -1 : 1
         }
         let recorded = zip(slope.values, direction).reduce(0) { $0 + Double($1.0 * $1.1) }
-        // To first order the loss moves by a thousandth. By a fiftieth is too far for cross-attention, whose queries and keys have so
-        // little slope that the loss then really moves by a fifth, as no polynomial of five points does.
+        // To first order the loss moves by a thousandth. By a fiftieth is too far for
+        // cross-attention, whose queries and keys have so little slope that the loss then really
+        // moves by a fifth, as no polynomial of five points does.
         let step = (0.001 / recorded * Double(grid)).rounded(.up) / Double(grid)
         func loss(_ steps: Double) -> Double {
           for index in start.indices {
@@ -136,8 +143,8 @@ import Testing
     }
   }
 
-  /// What the next block is fed with is off by just what the block before lost; the inputs of its layers are not rounded on the way, even
-  /// where they were while it learned.
+  /// What the next block is fed with is off by just what the block before lost; the inputs of its
+  /// layers are not rounded on the way, even where they were while it learned.
   @Test(arguments: [nil, "e2m1"])
   func nextBlockIsFedByTheRoundedOne(activations: String?) throws {
     var setting = prepared()

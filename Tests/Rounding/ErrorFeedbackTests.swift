@@ -64,7 +64,8 @@ func errorFeedbackMatchesGPTQ(name: String) throws {
   }
 }
 
-/// Blocks, order, groups: against the definition q_k = Q(w_k + sum (w_j - q_j) M_jk), M from an unblocked f64 factorization.
+/// Blocks, order, groups: against the definition q_k = Q(w_k + sum (w_j - q_j) M_jk), M from an
+/// unblocked f64 factorization.
 @Test func feedbackFollowsItsDefinitionAcrossBlocks() throws {
   let layer = SyntheticLayer(outputs: 5, inputs: 300, tokens: 900)
   let objective = try layer.objective()
@@ -108,7 +109,8 @@ func errorFeedbackMatchesGPTQ(name: String) throws {
       for j in 0..<k { target += e[j] * Double(factor.matrix.row(j)[k]) }
       let scale = scales.scales[row * scales.groups + order[k] / 64]
       let level = scales.format.levels().nearest(target / scale)
-      // Follow the f32 result where it took the other side of a tie, so that one flip is counted once.
+      // Follow the f32 result where it took the other side of a tie, so that one flip is counted
+      // once.
       let taken = levels.matrix.row(row)[order[k]]
       if taken != Float(level) { different += 1 }
       e[k] = w - Double(taken) * scale

@@ -5,7 +5,8 @@ import TestSupport
 import Tensors
 import Testing
 
-/// Four over Six (arXiv 2512.02010) against the bytes of an independent program (Tests/References/siblings).
+/// Four over Six (arXiv 2512.02010) against the bytes of an independent program
+/// (Tests/References/siblings).
 struct FourOverSixTests {
   private let golden: SafetensorsFile
 
@@ -36,7 +37,8 @@ struct FourOverSixTests {
       Issue.record("\(scales.precision)")
       return
     }
-    // Our levels are twice E2M1's values. absmax / 1536 in one f32 division, as theirs: the same bits.
+    // Our levels are twice E2M1's values. absmax / 1536 in one f32 division, as theirs: the same
+    // bits.
     #expect(try 2 * global == golden.tensor("\(name).fourosix.scale_2").floats()[0])
     // In memory a group of zeros has scale 0, as theirs.
     #expect(

@@ -7,9 +7,11 @@ import TestSupport
 import Tensors
 import Testing
 
-/// The search of arXiv 2408.06995 against a loop over all values, formats and clips that rounds by the paper's own formula.
+/// The search of arXiv 2408.06995 against a loop over all values, formats and clips that rounds by
+/// the paper's own formula.
 struct GreedySearchTests {
-  /// Values whose tails are heavy, as those of a network: a few of a hundred times the size of most.
+  /// Values whose tails are heavy, as those of a network: a few of a hundred times the size of
+  /// most.
   private static func values(_ count: Int, seed: UInt64 = 3) -> [Float] {
     var random = Normals(seed: seed)
     return (0..<count).map { _ in
@@ -53,7 +55,8 @@ struct GreedySearchTests {
     var (format, clip, error) = ("", 0.0, Double.infinity)
   }
 
-  /// The mean squared error of every format and clip, `stored` being the clip as the kept scale has it.
+  /// The mean squared error of every format and clip, `stored` being the clip as the kept scale has
+  /// it.
   private static func errors(
     _ values: [Float], _ formats: [String], stored: (String, Double) throws -> Double = { $1 }
   ) throws -> [Found] {
@@ -79,7 +82,8 @@ struct GreedySearchTests {
   /// One scale, kept in F16, for a weight of four rows.
   @Test(arguments: 1...6)
   func weightsGetTheBestFormatAndClip(seed: UInt64) throws {
-    // Heavy tails, magnitudes spread evenly over e^8, and values as even as a sine's: among them each format is best once.
+    // Heavy tails, magnitudes spread evenly over e^8, and values as even as a sine's: among them
+    // each format is best once.
     var values = Self.values(4 * 150, seed: seed)
     if seed > 4 { values = values.map { Float(signOf: $0, magnitudeOf: exp(4 * sin(1000 * $0))) } }
     if seed < 3 { values = values.map { sin(1000 * $0) } }
@@ -108,7 +112,8 @@ struct GreedySearchTests {
     for expected in try Self.errors(values, names) {
       let format = try NumberFormat(expected.format)
       let error = moments.error(format, scale: expected.clip / Double(format.maxCode))
-      // Differences of sums in f64 whose terms are up to 2^-53 of all energy: of 300 values a thousandth of what is left at 2^-36.
+      // Differences of sums in f64 whose terms are up to 2^-53 of all energy: of 300 values a
+      // thousandth of what is left at 2^-36.
       #expect(abs(error - expected.error) < 1e-9 * moments.meanSquare + 1e-9 * expected.error)
     }
     let found = try GreedySearch(
@@ -119,8 +124,9 @@ struct GreedySearchTests {
     #expect(abs(found.scale * Double(found.format.maxCode) / expected.clip - 1) < 1e-12)
   }
 
-  /// What MagnitudeMoments promises: roots of mean squared errors within 2^-8 of the values' root mean square, and 2^-16 where the first bin
-  /// begins; and so a choice that costs at most twice that.
+  /// What MagnitudeMoments promises: roots of mean squared errors within 2^-8 of the values' root
+  /// mean square, and 2^-16 where the first bin begins; and so a choice that costs at most twice
+  /// that.
   @Test(arguments: [6, 8])
   func histogramsFindNearlyTheBest(bits: Int) throws {
     for seed in 1...3 as ClosedRange<UInt64> {

@@ -57,8 +57,9 @@ struct LowRankTests {
     #expect(found.up.columns == rank && found.down.rows == rank)
     let values = rows(found.weight())
     let allowed = rounding(found)
-    // The covariance in f32 is off by 2^-24 of its largest elements. It enters by the gap of the singular values: to half their ratio
-    // less one, here at least .02, and by the damping, a hundredth of the mean.
+    // The covariance in f32 is off by 2^-24 of its largest elements. It enters by the gap of the
+    // singular values: to half their ratio less one, here at least .02, and by the damping, a
+    // hundredth of the mean.
     let largest = expected.joined().map(abs).max() ?? 0
     for n in 0..<weight.rows {
       for k in 0..<weight.columns {
@@ -67,8 +68,9 @@ struct LowRankTests {
       }
     }
 
-    // Eckart and Young: no other branch of this rank loses less, and this one only what its factors' rounding adds.
-    // The rounding changes it to second order: along a factor there is no slope at the best.
+    // Eckart and Young: no other branch of this rank loses less, and this one only what its
+    // factors' rounding adds. The rounding changes it to second order: along a factor there is no
+    // slope at the best.
     func loss(_ e: [[Double]], _ h: [[Double]]) -> Double {
       metric == .output ? quadratic(e, h) : e.joined().reduce(0) { $0 + $1 * $1 }
     }
@@ -132,11 +134,13 @@ struct LowRankTests {
     #expect(other.down.values == one.down.values.map { 16 * $0 })
   }
 
-  /// A slowly falling spectrum: reflections of a diagonal of 1 - i/300, i < 256, whose singular values these are.
+  /// A slowly falling spectrum: reflections of a diagonal of 1 - i/300, i < 256, whose singular
+  /// values these are.
   ///
-  /// 64 vectors are iterated for 16. What the last misses falls by ((1 - 64/300) / (1 - 15/300))^4 = .47 a step, so 16 steps leave 6e-6 of a
-  /// start of about 256/64 of its energy, 2e-5; less than .7 % of the energy that the branch leaves belongs to one direction. Ten steps
-  /// fewer fail.
+  /// 64 vectors are iterated for 16. What the last misses falls by
+  /// ((1 - 64/300) / (1 - 15/300))^4 = .47 a step, so 16 steps leave 6e-6 of a start of about
+  /// 256/64 of its energy, 2e-5; less than .7 % of the energy that the branch leaves belongs to one
+  /// direction. Ten steps fewer fail.
   @Test func slowSpectraConverge() throws {
     let count = 256
     var random = Normals(seed: 3)

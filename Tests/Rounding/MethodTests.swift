@@ -23,13 +23,14 @@ func reportedErrorIsTheOutputError(method: RoundingMethod, corrected: Bool) thro
   objective.biasCorrection = corrected
   let rounded = try round(layer.problem(objective), options: options(method))
   #expect(rounded.biasCorrection.contains { $0 != 0 } == corrected)
-  // f32 statistics and products: the error is some thousandths of the power, of which 7 digits are kept.
+  // f32 statistics and products: the error is some thousandths of the power, of which 7 digits are
+  // kept.
   let exact = layer.error(of: rounded)
   #expect(abs(rounded.report.errorAfter / exact - 1) < 2e-3, "\(exact)")
   #expect(abs(rounded.report.sqnrAfter + 10 * log10(rounded.report.errorAfter)) < 1e-9)
 }
 
-/// Each method must earn its place on the statistics it was given; the orders are those of FRONTIER.md section 1.
+/// Each method must earn its place on the statistics it was given.
 @Test(arguments: ["e2m1", "e3m0", "e1m2", "int4", "lloyd4"])
 func methodsRankAsExpected(format: String) throws {
   let layer = SyntheticLayer(outputs: 48, inputs: 256, tokens: 4096)
@@ -67,7 +68,8 @@ func descentNeverRaisesTheLoss(format: String) throws {
   }
 }
 
-/// With a diagonal objective codes do not interact: feedback must leave nearest alone, and descent can only refit scales.
+/// With a diagonal objective codes do not interact: feedback must leave nearest alone, and descent
+/// can only refit scales.
 @Test func diagonalObjectiveKeepsNearest() throws {
   let layer = SyntheticLayer(outputs: 6, inputs: 130, tokens: 4)
   let gram = Matrix(rows: 130, columns: 130, zeroed: true)
@@ -140,7 +142,8 @@ func bytesDoNotDependOnThreads(method: RoundingMethod) throws {
   }
 }
 
-/// AMS-Quant's formats: the search knows that weights share a bit, and only rounding to nearest does.
+/// AMS-Quant's formats: the search knows that weights share a bit, and only rounding to nearest
+/// does.
 @Test(arguments: ["fp5.33", "fp4.25"])
 func sharedBitsAreSearchedAndRoundedToNearestOnly(format: String) throws {
   let layer = SyntheticLayer(outputs: 24, inputs: 160, tokens: 1600)

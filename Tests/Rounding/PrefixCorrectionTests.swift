@@ -39,7 +39,8 @@ import Testing
     return correction
   }
 
-  /// The change P solves the normal equations P (E[z z'] + damping d I) = E[(x - z) z'], whose moments are computed here by their definitions.
+  /// The change P solves the normal equations P (E[z z'] + damping d I) = E[(x - z) z'], whose
+  /// moments are computed here by their definitions.
   @Test(arguments: [false, true])
   func solvesTheNormalEquations(isCentred: Bool) throws {
     let count = PrefixCorrectionTests.channels
@@ -73,7 +74,8 @@ import Testing
         largest = max(largest, abs(cross[i * count + j]))
       }
     }
-    // Products of 2000 tokens in f32, and an answer in f32: sqrt(2000) * 2^-24 of sums of squares about as large as cross itself.
+    // Products of 2000 tokens in f32, and an answer in f32: sqrt(2000) * 2^-24 of sums of squares
+    // about as large as cross itself.
     #expect(worst < 1e-4 * largest, "\(worst) of \(largest)")
     #expect(largest > 0.05)
   }
@@ -99,7 +101,8 @@ import Testing
         after += made * made
       }
     }
-    // Mixing has a variance of 24 * .01 a channel, the noise .0025; .01 remain of the former if the damping is felt at all.
+    // Mixing has a variance of 24 * .01 a channel, the noise .0025; .01 remain of the former if the
+    // damping is felt at all.
     #expect(after < 0.05 * before, "\(after / before)")
   }
 

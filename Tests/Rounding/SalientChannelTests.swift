@@ -6,11 +6,11 @@ import TestSupport
 import Tensors
 import Testing
 
-/// Inputs as PixArt's `attn2.to_q` and `ff.net.2` have them, which the example model has not: a few channels far larger than the others, on all
-/// tokens.
+/// Inputs as PixArt's `attn2.to_q` and `ff.net.2` have them, which the example model has not: a few
+/// channels far larger than the others, on all tokens.
 ///
-/// The magnitudes are those published (LRQ-DiT): up to 245, fixed by channel, on all tokens, others of about 1. Inputs are rounded to E2M3 with a
-/// scale for a token and 128 channels.
+/// The magnitudes are those published (LRQ-DiT): up to 245, fixed by channel, on all tokens, others
+/// of about 1. Inputs are rounded to E2M3 with a scale for a token and 128 channels.
 @Suite struct SalientChannelTests {
   private static let channels = 1152
   private static let tokens = 256
@@ -96,12 +96,13 @@ import Testing
     return 10 * log10(signal / noise)
   }
 
-  /// Two decibels of these sums of squares are no chance: four channels by 64 weights have a relative standard deviation of sqrt(2 / 256),
-  /// .4 dB, and a difference has that of two.
+  /// Two decibels of these sums of squares are no chance: four channels by 64 weights have a
+  /// relative standard deviation of sqrt(2 / 256), .4 dB, and a difference has that of two.
   private static let margin = 2.0
 
-  /// With exact weights a rotation alone spreads the channels' constant part over its block, where it costs the others their precision; the
-  /// centre takes it out first, and then the rotation spreads only what varies.
+  /// With exact weights a rotation alone spreads the channels' constant part over its block, where
+  /// it costs the others their precision; the centre takes it out first, and then the rotation
+  /// spreads only what varies.
   @Test func centredInputsMayBeRotated() throws {
     let none = try sqnr(options())
     let rotated = try sqnr(options(hadamard: 128))
@@ -115,7 +116,8 @@ import Testing
     #expect(balanced > rotated + SalientChannelTests.margin)
   }
 
-  /// With 4-bit weights balancing costs the weights what it gives the inputs: centre and rotation keep more.
+  /// With 4-bit weights balancing costs the weights what it gives the inputs: centre and rotation
+  /// keep more.
   @Test(arguments: ["lloyd4", "e2m1"])
   func centreAndRotationKeepMostWithFourBitWeights(format: String) throws {
     let both = try sqnr(options(center: true, hadamard: 128), format: format)

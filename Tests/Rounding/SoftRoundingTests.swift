@@ -13,8 +13,9 @@ private func matrix(_ tensor: Tensor) throws -> Matrix {
 
 /// Tests/References/adaround: torch autograd and Adam in f64 on explicit inputs.
 ///
-/// Its loss is sum over tokens and outputs of (x w~' - xfp w')^2 / (samples * outputs); its gradient by w~ is
-/// 2 / (samples * outputs) (w~ X'X - w Xfp'X), which is computed here from the inputs.
+/// Its loss is sum over tokens and outputs of (x w~' - xfp w')^2 / (samples * outputs); its
+/// gradient by w~ is 2 / (samples * outputs) (w~ X'X - w Xfp'X), which is computed here from the
+/// inputs.
 @Test(
   arguments: ["E2M1", "E3M0", "E1M2"], ["scaled.warmup", "scaled.reg", "plain.warmup", "plain.reg"])
 func softRoundingMatchesTorch(name: String, mode: String) throws {
@@ -45,9 +46,10 @@ func softRoundingMatchesTorch(name: String, mode: String) throws {
   let soft = SoftRounding(
     weight, rows: 0..<rows, scales: scales, isScaleAware: mode.hasPrefix("scaled"))
   let softWeights = Matrix(rows: rows, columns: columns)
-  // Elements whose gradients are rounding error are out for good (case.json). So are those with |w| = c: they start at
-  // h = 0, on the edge of the clip, and in the reference the sign of its f64 rounding error decides whether they move. Their
-  // step in E3M0 would there lead from -64 to 0; ours leads to the next value, -32.
+  // Elements whose gradients are rounding error are out for good (case.json). So are those with
+  // |w| = c: they start at h = 0, on the edge of the clip, and in the reference the sign of its f64
+  // rounding error decides whether they move. Their step in E3M0 would there lead from -64 to 0;
+  // ours leads to the next value, -32.
   var excluded = Set<Int>()
   for index in 0..<weight.count {
     let group = index / columns * scales.groups + index % columns / groupSize
@@ -65,7 +67,8 @@ func softRoundingMatchesTorch(name: String, mode: String) throws {
     for index in theirs.indices where !excluded.contains(index) {
       #expect(abs(softWeights.pointer[index] - theirs[index]) <= softTolerance, "soft \(index)")
     }
-    // From the reference's soft weights, so that excluded elements do not reach the others through the error.
+    // From the reference's soft weights, so that excluded elements do not reach the others through
+    // the error.
     let (loss, gradient) = reconstruction(
       Matrix(rows: rows, columns: columns, values: theirs), weight, x, exact, share: share)
     let recorded = try #require(record["reconstruction"]?.double)

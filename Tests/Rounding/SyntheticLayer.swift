@@ -3,7 +3,8 @@ import Foundation
 import Rounding
 import Tensors
 
-/// A layer with normal weights and correlated inputs of uneven energy and nonzero mean, the same on every run.
+/// A layer with normal weights and correlated inputs of uneven energy and nonzero mean, the same on
+/// every run.
 struct SyntheticLayer {
   let weight: Matrix
   let gram: Matrix
@@ -54,7 +55,8 @@ struct SyntheticLayer {
     LayerProblem(place: "m: w", weight: weight, objective: try objective(options))
   }
 
-  /// The mean squared output error over tr(W G W') / n by its definition in f64, from the bytes that are written.
+  /// The mean squared output error over tr(W G W') / n by its definition in f64, from the bytes
+  /// that are written.
   func error(of rounded: RoundedLayer) -> Double {
     let values = rounded.quantized.dequantized()
     let branch = rounded.branch?.weight()

@@ -52,14 +52,16 @@ import Testing
   #expect(throws: Failure("expected a positive image size, found 5x0")) { try bin(0, 5, 64) }
 }
 
-/// A plane stays a plane under bilinear resizing, so inside the borders the values can be told beforehand.
+/// A plane stays a plane under bilinear resizing, so inside the borders the values can be told
+/// beforehand.
 @Test func resizingKeepsAPlane() {
   let (height, width) = (208, 304)
   let image = (0..<(3 * height * width)).map { index in
     let (row, column) = (index / width % height, index % width)
     return Float(index / (height * width)) + Float(row) / 100 - Float(column) / 200
   }
-  // Width decides: 208 x 304 becomes int(304 * 136 / 208) = 198 wide, less than 200, so the ratio is 200 / 304.
+  // Width decides: 208 x 304 becomes int(304 * 136 / 208) = 198 wide, less than 200, so the ratio
+  // is 200 / 304.
   let target = ResolutionBin(height: 136, width: 200)
   let result = resizedAndCropped(image, height: height, width: width, to: target)
   #expect(result.count == 3 * 136 * 200)

@@ -4,7 +4,8 @@ import Rounding
 import Streams
 import Testing
 
-/// The scaling law of arXiv 2501.02423 at values computed from its published constants by another program.
+/// The scaling law of arXiv 2501.02423 at values computed from its published constants by another
+/// program.
 struct ScalingLawTests {
   private func split(_ exponent: Int, _ mantissa: Int) -> FloatSplit {
     FloatSplit(exponentBits: exponent, mantissaBits: mantissa)

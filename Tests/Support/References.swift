@@ -19,7 +19,8 @@ package enum References {
   }
 }
 
-/// The largest absolute difference of two arrays of equal length; infinite when lengths differ or a NaN appears.
+/// The largest absolute difference of two arrays of equal length; infinite when lengths differ or a
+/// NaN appears.
 package func largestDifference(_ a: [Float], _ b: [Float]) -> Float {
   guard a.count == b.count else { return .infinity }
   return zip(a, b).reduce(0) { largest, pair in

@@ -3,7 +3,8 @@ import Synchronization
 
 /// The built tools, run as a shell runs them.
 ///
-/// By posix_spawn, because Foundation's Process on Linux reports death by signal 15 as exit code 15.
+/// By posix_spawn, because Foundation's Process on Linux reports death by signal 15 as exit code
+/// 15.
 package enum Shell {
   package struct Result: Sendable {
     /// The exit code, or 128 + the signal that ended the process.
@@ -57,7 +58,8 @@ package enum Shell {
       error: String(decoding: message, as: UTF8.self))
   }
 
-  /// Runs a command line, such as `fpq-show ls - < a | head`, by `/bin/sh` with our tools on its path.
+  /// Runs a command line, such as `fpq-show ls - < a | head`, by `/bin/sh` with our tools on its
+  /// path.
   package static func script(
     _ command: String, in folder: String? = nil, input: Data? = nil,
     environment: [String: String] = [:]
@@ -65,7 +67,8 @@ package enum Shell {
     try run("/bin/sh", ["-c", command], input: input, environment: environment, folder: folder)
   }
 
-  /// Held from making pipes to the start of the process, so that no other child inherits their ends.
+  /// Held from making pipes to the start of the process, so that no other child inherits their
+  /// ends.
   private static let spawning = Mutex(())
 
   private struct Pipe {
@@ -127,7 +130,8 @@ package enum Shell {
     return handle.readDataToEndOfFile()
   }
 
-  /// Writes all of `input`; stops quietly when the reader has gone, which must not end the test run.
+  /// Writes all of `input`; stops quietly when the reader has gone, which must not end the test
+  /// run.
   private static func feed(_ input: Data, to descriptor: Int32) {
     var pipeSignal = sigset_t()
     sigemptyset(&pipeSignal)

@@ -4,7 +4,8 @@ import Testing
 
 @Suite struct MatrixTests {
   @Test func memoryIsNeverSharedByLivingMatrices() {
-    // Above the size from which memory is kept; freed and asked for again by several threads at once.
+    // Above the size from which memory is kept; freed and asked for again by several threads at
+    // once.
     let size = 1 << 19
     Parallel.forEach(64) { index in
       let first = Matrix(rows: 1, columns: size)

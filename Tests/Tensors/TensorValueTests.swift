@@ -21,7 +21,8 @@ func everyCodeOfEightBitsAsMLDtypesReadsIt(_ dtype: DType, _ name: String) throw
   #expect(sameBits(try floats(dtype, (0..<256).map { UInt8($0) }), golden))
 }
 
-/// The FNUZ formats: one more in the exponent's bias, so half the value; only 0x80 is NaN; no infinity.
+/// The FNUZ formats: one more in the exponent's bias, so half the value; only 0x80 is NaN; no
+/// infinity.
 @Test func fnuzCodesAreHalfTheOthers() throws {
   let codes = (0..<256).map { UInt8($0) }
   for (fnuz, plain, special) in [

@@ -20,7 +20,7 @@ struct AdviseTests {
 
   @Test(arguments: [
     ("--bits 9", "--bits must be 3 to 8"), ("--tsv", "Missing expected argument '--bits <bits>'"),
-    ("--bits 4 --recipe fpq-greedy", "fpq-greedy has one scale for a weight"),
+    ("--bits 4 --recipe fpq-greedy", "fpq-greedy has one scale of the whole weight"),
     ("--bits 4 --group-size 0", "--group-size must be 1 to 65536"),
     ("--bits 4 --output x", "Unknown option '--output'"),
     ("--bits 4 --format *=e2m1", "Unknown option '--format'"),

@@ -2,7 +2,8 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Models that are told the picture's size (PixArt-alpha at 1024 px): their conditioning is calibrated like any layer.
+/// Models that are told the picture's size (PixArt-alpha at 1024 px): their conditioning is
+/// calibrated like any layer.
 struct ConditionTests {
   @Test func `size and aspect ratio enter the statistics`() throws {
     let here = try TemporaryFolder()

@@ -5,10 +5,12 @@ import Streams
 import Tensors
 import TestSupport
 
-/// A float model that computes what the codes in a file mean, made from their definition and not by the tools' own code.
+/// A float model that computes what the codes in a file mean, made from their definition and not by
+/// the tools' own code.
 ///
-/// A packed layer gives (V + up down) x' + bias, V = level * scale, x' = H ((x - center) / smooth). The float layer that is the same has
-/// the weight (V + up down) H diag(1 / smooth) and the bias less that times the center.
+/// A packed layer gives (V + up down) x' + bias, V = level * scale, x' = H ((x - center) / smooth).
+/// The float layer that is the same has the weight (V + up down) H diag(1 / smooth) and the bias
+/// less that times the center.
 struct DequantizedModel {
   private let codes: SafetensorsFile
   private let original: SafetensorsFile
@@ -88,7 +90,8 @@ struct DequantizedModel {
     ]
   }
 
-  /// v H by the definition of the Walsh-Hadamard matrix: H_ij = (-1)^(ones of i & j) / sqrt(block) in each block.
+  /// v H by the definition of the Walsh-Hadamard matrix: H_ij = (-1)^(ones of i & j) / sqrt(block)
+  /// in each block.
   private func rotated(_ v: [Double], block: Int) -> [Double] {
     guard block > 1 else { return v }
     return v.indices.map { j in

@@ -39,7 +39,8 @@ struct ToolFailed: Error {
   let message: String
 }
 
-/// Everything a test wants of a refusal: exit 1, nothing on stdout, one line that starts with the tool's name.
+/// Everything a test wants of a refusal: exit 1, nothing on stdout, one line that starts with the
+/// tool's name.
 func isOneLine(_ result: Shell.Result, from tool: String, saying parts: String...) -> Bool {
   let lines = result.error.split(separator: "\n", omittingEmptySubsequences: false)
   return result.status == 1 && result.output.isEmpty && lines.count == 2 && lines[1].isEmpty

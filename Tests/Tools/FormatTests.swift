@@ -38,12 +38,13 @@ struct FormatTests {
 
   /// A packed layer and the float layer that its codes mean differ by f32 rounding alone.
   ///
-  /// A sum of 1,024 products is off by 2e-6 of itself (2^-24 each, as a random walk: -114 dB); 20 layers, 2 steps and guidance make
-  /// at most -90 dB of the latents.
-  /// What is to be found leaves more: one of 65,536 codes off by a level 69 dB (`attn1.to_out.0`), F16 scales off by their last bit in
-  /// one layer 55 dB (`ff.net.2`).
+  /// A sum of 1,024 products is off by 2e-6 of itself (2^-24 each, as a random walk: -114 dB); 20
+  /// layers, 2 steps and guidance make at most -90 dB of the latents. What is to be found leaves
+  /// more: one of 65,536 codes off by a level 69 dB (`attn1.to_out.0`), F16 scales off by their
+  /// last bit in one layer 55 dB (`ff.net.2`).
   private static let latents = "85"
-  /// At 80 dB latents move the decoder's output by some 1e-4 of half its range, a hundredth of a grey level.
+  /// At 80 dB latents move the decoder's output by some 1e-4 of half its range, a hundredth of a
+  /// grey level.
   ///
   /// One value in 40 is rounded to another level, which is 64 dB.
   private static let picture = "60"
@@ -53,11 +54,12 @@ struct FormatTests {
   /// An F16 scale for 128 weights, inputs as they come.
   private static let wide = "--scale-type f16 --group-size 128 \(plain)"
 
-  /// Options, and bits a weight of the example model's blocks.
+  /// Options, and bits per weight of the example model's blocks.
   ///
-  /// Three quarters of the weights are in rows of 256, the others in rows of 1,024. A block has 1,048,576 of them, in eight layers [256][256], one
-  /// [1024][256] and one [256][1024], and 2,560 channels at its seven sites: an F16 number for each is .0391 bits a weight. A branch of
-  /// rank 1 has 16 (N + K) bits: .1016 a weight.
+  /// Three quarters of the weights are in rows of 256, the others in rows of 1,024. A block has
+  /// 1,048,576 of them, in eight layers [256][256], one [1024][256] and one [256][1024], and 2,560
+  /// channels at its seven sites: an F16 number for each is .0391 bits per weight. A branch of rank
+  /// 1 has 16 (N + K) bits: .1016 a weight.
   @Test(arguments: [
     // The default: 4 + 8 / 64, means and balances.
     ("", "4.203"),
@@ -79,9 +81,9 @@ struct FormatTests {
     ("--method gptq --format *=lloyd4 \(wide)", "4.125"),
     ("--method gptq --format *=lloyd4 --scale-type e4m3 --group-size 64 \(plain)", "4.125"),
     ("--method gptq --format *=int4 \(wide)", "4.156"),
-    // 86 words of 16 bits for 256 weights, 342 for 1,024, and a scale a row.
+    // 86 words of 16 bits for 256 weights, 342 for 1,024, and a scale per row.
     ("--method nearest --format *=fp5.33 --scale-type f16 \(plain)", "5.418"),
-    // 4.25 and a scale a row.
+    // 4.25 and a scale per row.
     (
       "--method nearest --format *=fp4.25 --shared-bit overwrite --scale-type f16 \(plain)",
       "4.301"
@@ -111,7 +113,7 @@ struct FormatTests {
     // Branches, and those of the plain singular values beside what the default has.
     ("--method gptq --format *=e2m1 --rank 4 \(wide)", "4.531"),
     ("--method nearest --rank 8 --rank-metric weight --smooth 0.5", "5.016"),
-    // A scale a row, all alike, and an F32 a site.
+    // A scale per row, all alike, and an F32 per site.
     ("--recipe fpq-greedy --method nearest", "4.051"),
     // Whole blocks: what is learned is stored as ever.
     ("--objective block --samples 12 --batch-size 4 --iterations 20 --tune-codes", "4.203"),
@@ -143,7 +145,8 @@ struct FormatTests {
     #expect(picture.status == 0, "\(picture.text)")
   }
 
-  /// The kernels' bytes of a format in words, on every instruction set, and beside the picture without rounded inputs.
+  /// The kernels' bytes of a format in words, on every instruction set, and beside the picture
+  /// without rounded inputs.
   @Test func `inputs of few bits draw much the same with a shared bit`() throws {
     let packed = here.file("packed.safetensors")
     let made = try pack(
@@ -160,8 +163,9 @@ struct FormatTests {
     }
     #expect(pictures.allSatisfy { $0 == pictures[0] })
     let rounded = try here.write("rounded.png", pictures[0])
-    // An input of three mantissa bits is off by 2.6 % (1 / 16 at most, uniformly, over the binade): 32 dB. Twenty layers left 26 dB of
-    // the picture; a wrong sign or scale in one leaves less than 15.
+    // An input of three mantissa bits is off by 2.6 % (1 / 16 at most, uniformly, over the binade):
+    // 32 dB. Twenty layers left 26 dB of the picture; a wrong sign or scale in one leaves less than
+    // 15.
     let compared = try Shell.run(
       "fpq-show", ["compare", here.file("float.png"), rounded, "--min-psnr", "22"])
     #expect(compared.status == 0, "\(compared.text)")
@@ -230,7 +234,7 @@ struct FormatTests {
     #expect(
       result.status == 0
         && result.error
-          == "fpq-round: fp4.25: one scale a row, not one for 32 weights (--group-size)\n"
+          == "fpq-round: fp4.25: one scale per row, not one for 32 weights (--group-size)\n"
     )
     let scales = try SafetensorsFile(codes).tensor("transformer_blocks.0.attn1.to_q.scales")
     #expect(scales.shape == [256, 1])

@@ -5,7 +5,8 @@ import Tensors
 import TestSupport
 import Testing
 
-/// The recipe `fpq-greedy` (arXiv 2408.06995) from statistics to the picture; FormatTests draws with its weights alone.
+/// The recipe `fpq-greedy` (arXiv 2408.06995) from statistics to the picture; FormatTests draws
+/// with its weights alone.
 struct GreedyRecipeTests {
   let fixture: Fixture
   let here: TemporaryFolder
@@ -117,8 +118,9 @@ struct GreedyRecipeTests {
       let result = try draw(packed, options)
       return try here.write("\(index).png", result.output)
     }
-    // Inputs have three to five mantissa bits, whatever the search finds best for a site: they leave what FormatTests says of three, or more;
-    // a wrong sign or scale in one layer leaves less than 15.
+    // Inputs have three to five mantissa bits, whatever the search finds best for a site: they
+    // leave what FormatTests says of three, or more; a wrong sign or scale in one layer leaves less
+    // than 15.
     let compared = try Shell.run("fpq-show", ["compare"] + pictures + ["--min-psnr", "22"])
     #expect(compared.status == 0, "\(compared.text)")
   }
@@ -163,9 +165,14 @@ struct GreedyRecipeTests {
     ("--scale mse --hadamard 16", "leave out --scale, --hadamard"),
     ("--activation-bits 7", "--activation-bits must be 8 or 6"),
     ("--recipe balanced --activation-bits 8", "--activation-bits needs --recipe fpq-greedy"),
-    ("--method gptq", "method gptq: expected nearest or adaround for one scale a weight"),
+    (
+      "--method gptq", "method gptq: expected nearest or adaround for one scale of the whole weight"
+    ),
     ("--method descent", "method descent: expected nearest or adaround"),
-    ("--format *=lloyd4", "format lloyd4: expected a symmetric format for one scale a weight"),
+    (
+      "--format *=lloyd4",
+      "format lloyd4: expected a symmetric format for one scale of the whole weight"
+    ),
     ("--format *=int4", "format int4: expected a symmetric format"),
     ("--format *=fp5.33 --method nearest", "format fp5.33: expected a symmetric format"),
   ])

@@ -40,7 +40,8 @@ struct OutputTests {
     // Without the right to mount, the device that is always full stands in.
     let output = mounted.status == 0 ? "\(disk)/out.safetensors" : "/dev/full"
     for (tool, arguments) in commands(output) {
-      // A picture of the example model is smaller than the disk's one page or about as large: fill it up.
+      // A picture of the example model is smaller than the disk's one page or about as large: fill
+      // it up.
       if mounted.status == 0 {
         _ = try Shell.script("head -c 100000 /dev/zero > \(disk)/filler")
       }

@@ -107,7 +107,8 @@ struct PipeTests {
     #expect(!FileManager.default.fileExists(atPath: here.file("stats.resume")))
   }
 
-  /// Groups of 128 with F16 scales and inputs as they come; FormatTests derives the bits of the default.
+  /// Groups of 128 with F16 scales and inputs as they come; FormatTests derives the bits of the
+  /// default.
   @Test(arguments: [
     ("--format transformer_blocks.*=e1m2", "4.125"),
     ("--format transformer_blocks.*=e3m0", "4.125"),
@@ -125,7 +126,8 @@ struct PipeTests {
       fpq-pack -i codes -o packed.safetensors --verify &&
       dit-run -m packed.safetensors -p owl --steps 2 -o owl.png
       """, in: here.path)
-    #expect(result.status == 0 && result.error.contains("\(bits) bits a weight"), "\(result.error)")
+    #expect(
+      result.status == 0 && result.error.contains("\(bits) bits per weight"), "\(result.error)")
     #expect(try contents(here.file("owl.png")).starts(with: [0x89, 0x50]))
   }
 
@@ -139,8 +141,8 @@ struct PipeTests {
     #expect(try contents(here.file("packed.safetensors")) == contents(fixture.packed))
   }
 
-  /// The calibration's own pictures are nearer to the float model's when layers make up for those before them.
-  /// (Four prompts are too few for others.)
+  /// The calibration's own pictures are nearer to the float model's when layers make up for those
+  /// before them. (Four prompts are too few for others.)
   @Test func `rounded layers are made up for`() throws {
     let result = try Shell.script(
       """

@@ -2,7 +2,8 @@ import Platform
 import Streams
 import Tensors
 
-/// Adds shards of statistics: sums and counts add, maxima take the larger; the result has the bytes of one run over all prompts.
+/// Adds shards of statistics: sums and counts add, maxima take the larger; the result has the bytes
+/// of one run over all prompts.
 package func mergeStatistics(_ paths: [String], to outputPath: String) throws {
   let shards = try paths.map { try StatisticsFile($0) }
   guard let first = shards.first else { throw Failure("expected statistics files to merge") }

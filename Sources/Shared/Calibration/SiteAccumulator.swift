@@ -6,8 +6,9 @@ import Tensors
 
 /// Adds what a site sees to its statistics.
 ///
-/// Sums are kept in f64 and every contribution is first rounded to a multiple of 2^-20: up to 2^33 all sums are then exact, and a
-/// merge of shards gives the very bytes of one run, in whatever order.
+/// Sums are kept in f64 and every contribution is first rounded to a multiple of 2^-20: up to 2^33
+/// all sums are then exact, and a merge of shards gives the very bytes of one run, in whatever
+/// order.
 package final class SiteAccumulator {
   package private(set) var statistics: SiteStatistics
   /// Rows that have not entered the sums yet, [rows][K], and their steps.
@@ -17,9 +18,11 @@ package final class SiteAccumulator {
   /// Goes on from `statistics`.
   package init(_ statistics: SiteStatistics) { self.statistics = statistics }
 
-  /// Adds the rows `selected` of `input` [rows][K], seen at sampler step `step` of `steps` (nil: once per prompt).
+  /// Adds the rows `selected` of `input` [rows][K], seen at sampler step `step` of `steps` (nil:
+  /// once per prompt).
   ///
-  /// Rows are gathered and enter the sums some hundred at a time; call `flush` at the end of each prompt.
+  /// Rows are gathered and enter the sums some hundred at a time; call `flush` at the end of each
+  /// prompt.
   package func add(_ input: Matrix, selected: [Int], step: Int?, steps: Int) {
     if step != nil, statistics.stepAbsmax.isEmpty {
       statistics.stepAbsmax = Array(repeating: 0, count: steps)
@@ -50,7 +53,8 @@ package final class SiteAccumulator {
         chunkTops.withUnsafeMutableBufferPointer { tops in
           stepTops.withUnsafeMutableBufferPointer { stepTops in
             Parallel.chunks(of: channels, size: chunk) { range in
-              // Along the channels of a token: reads are contiguous, and the writes' lines stay in the cache.
+              // Along the channels of a token: reads are contiguous, and the writes' lines stay in
+              // the cache.
               for t in 0..<tokens {
                 var top: Float = 0
                 for k in range {
@@ -88,7 +92,8 @@ package final class SiteAccumulator {
     pendingSteps.removeAll(keepingCapacity: true)
   }
 
-  /// Adds x x^T of the columns of `transposed` [K][tokens] to the triangle, in fixed blocks of rows.
+  /// Adds x x^T of the columns of `transposed` [K][tokens] to the triangle, in fixed blocks of
+  /// rows.
   private func addMoments(_ transposed: Matrix) {
     let channels = transposed.rows
     statistics.gram.withUnsafeMutableBufferPointer { gram in

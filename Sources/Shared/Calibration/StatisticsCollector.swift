@@ -58,7 +58,8 @@ package final class StatisticsCollector: LayerObserver {
   /// False when a NaN or infinity was seen.
   package var isFinite: Bool { sites.values.allSatisfy(\.statistics.isFinite) }
 
-  /// The rows that enter: of each sample a fixed pseudo-random subset of at most `tokensPerSample` valid rows, ascending.
+  /// The rows that enter: of each sample a fixed pseudo-random subset of at most `tokensPerSample`
+  /// valid rows, ascending.
   private func selectedRows(of rows: Int, samples: Int, valid: [Bool]?) -> [Int] {
     let perSample = rows / samples
     return (0..<samples).flatMap { sample -> [Int] in

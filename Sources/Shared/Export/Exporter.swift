@@ -6,12 +6,12 @@ import Tensors
 ///
 /// A new one is a file of its own and a line in `Exporters.all`. It implements
 /// - `name`, which tells it from the others;
-/// - `write`, which takes the layers as the value has them (`PackedModel.Layer`: codes one a byte,
-///   scales and zero points by group, `WeightLayout` to pack and to tell what they mean) and makes
-///   its own tensors of them, or takes `PackedModel.tensors()`, our own layout. Bits a weight are
-///   in `PackedModel.summary()`. A combination that the container does not have is refused with a
-///   `Failure` that names the layer, before anything is written; what is written appears complete
-///   or not at all (`OutputFile`, `PackedFolder`). A safetensors file goes out by
+/// - `write`, which takes the layers as the value has them (`PackedModel.Layer`: codes one per
+///   byte, scales and zero points by group, `WeightLayout` to pack and to tell what they mean) and
+///   makes its own tensors of them, or takes `PackedModel.tensors()`, our own layout. Bits per
+///   weight are in `PackedModel.summary()`. A combination that the container does not have is
+///   refused with a `Failure` that names the layer, before anything is written; what is written
+///   appears complete or not at all (`OutputFile`, `PackedFolder`). A safetensors file goes out by
 ///   `WrittenFile.write`, which takes digests as it goes, so that `--verify` works for it.
 ///
 /// It may not ask how codes were chosen: `Export` imports no `Rounding`.

@@ -12,7 +12,8 @@ package struct MergedCodes {
   /// The files, for messages.
   package let path: String
 
-  /// - Throws: `Failure` naming the layer for one that is missing, or in two shards, or shards of different models or plans.
+  /// - Throws: `Failure` naming the layer for one that is missing, or in two shards, or shards of
+  ///   different models or plans.
   package init(_ shards: [CodesFile]) throws {
     guard let first = shards.first else { throw Failure("expected codes, found no file") }
     var home: [String: CodesFile] = [:]

@@ -2,9 +2,11 @@ import Foundation
 import Platform
 import Tensors
 
-/// A packed model folder in the making: the original's parts copied or linked, the transformer's weights replaced.
+/// A packed model folder in the making: the original's parts copied or linked, the transformer's
+/// weights replaced.
 ///
-/// It is built under a temporary name beside the target and renamed when whole, so that a folder that can be seen is complete.
+/// It is built under a temporary name beside the target and renamed when whole, so that a folder
+/// that can be seen is complete.
 package final class PackedFolder {
   package static let weightsName = "transformer/diffusion_pytorch_model.safetensors"
 
@@ -16,7 +18,8 @@ package final class PackedFolder {
 
   package var weightsPath: String { "\(temporary)/\(PackedFolder.weightsName)" }
 
-  /// - Throws: `Failure` when `target` exists as anything but an earlier packed folder or an empty one, or cannot be written.
+  /// - Throws: `Failure` when `target` exists as anything but an earlier packed folder or an empty
+  ///   one, or cannot be written.
   package init(_ target: String, original: ModelFolder, links: Bool) throws {
     let files = FileManager.default
     self.target = target.hasSuffix("/") ? String(target.dropLast()) : target

@@ -16,7 +16,7 @@ extension PackedModel {
     } + sites.values.joined().reduce(0) { $0 + $1.bits }
   }
 
-  /// What the user sees: bits a weight of the quantized layers and of the whole, and the size.
+  /// What the user sees: bits per weight of the quantized layers and of the whole, and the size.
   package func summary() throws -> String {
     let quantizedWeights = layers.reduce(0) { $0 + $1.outputs * $1.inputs }
     let quantizedBits = try quantizedBits()
@@ -28,7 +28,7 @@ extension PackedModel {
     let whole =
       Double(quantizedBits + otherBits) / Double(max(1, quantizedWeights + otherBits / 16))
     return """
-      \(layers.count) layers at \(fixed(perWeight, 3)) bits a weight, all of the transformer at \
+      \(layers.count) layers at \(fixed(perWeight, 3)) bits per weight, all of the transformer at \
       \(fixed(whole, 3)); \(fixed(Double(bytes) / 1e6, 2)) MB instead of \(fixed(Double(floatBytes) / 1e6, 2)) MB
       """
   }

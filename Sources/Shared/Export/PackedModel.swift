@@ -10,9 +10,9 @@ package struct PackedModel {
     package let name: String
     /// How it is stored and run.
     package let entry: LayerFormats.Entry
-    /// U8 [outputs][inputs], one code a byte.
+    /// U8 [outputs][inputs], one code per byte.
     package let codes: Tensor
-    /// Scales, zero points one a byte, and the branch; what its site shares is in `sites`.
+    /// Scales, zero points one per byte, and the branch; what its site shares is in `sites`.
     package let tensors: LayerTensors
     /// [outputs], corrected for what rounding and centring lose; nil: none.
     ///

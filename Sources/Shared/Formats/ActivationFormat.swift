@@ -1,15 +1,17 @@
 import Platform
 
-/// How the input of a linear layer is quantized while the model runs: a format and what shares a scale.
+/// How the input of a linear layer is quantized while the model runs: a format and what shares a
+/// scale.
 ///
 /// Written `e2m3:token-group`, `int8:token`; `none` keeps the input in f32 (W4A16).
 package struct ActivationFormat: Hashable, Sendable, CustomStringConvertible {
   package enum Granularity: String, Sendable, CaseIterable {
-    /// One scale per token over the whole last dimension (FP4DiT section 4).
+    /// One scale per token over the whole last dimension (FP4DiT).
     case token
     /// One scale per token and group of channels, the same groups as the weights.
     case tokenGroup = "token-group"
-    /// One scale for all tokens and steps, found during calibration (Chen et al., arXiv 2408.06995).
+    /// One scale for all tokens and steps, found during calibration (Chen et al., arXiv
+    /// 2408.06995).
     case `static`
   }
 
@@ -42,7 +44,8 @@ package struct ActivationFormat: Hashable, Sendable, CustomStringConvertible {
     return ActivationFormat(format: format, granularity: granularity)
   }
 
-  /// The format for inputs that are never negative: one mantissa bit more instead of the sign, where the kernels have it.
+  /// The format for inputs that are never negative: one mantissa bit more instead of the sign,
+  /// where the kernels have it.
   package var nonnegative: ActivationFormat {
     let unsigned =
       format.mantissaBits.map { "ue\(format.bits - 1 - $0)m\($0 + 1)" } ?? "uint\(format.bits)"

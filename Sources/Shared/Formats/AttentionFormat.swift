@@ -1,8 +1,10 @@
 import Platform
 
-/// How query, key and value are rounded before the attention's products, per token and head; probabilities stay in f32.
+/// How query, key and value are rounded before the attention's products, per token and head;
+/// probabilities stay in f32.
 ///
-/// FP4DiT section 4 rounds them as the inputs of the linear layers. Written `none`, `activations` or a format such as `int8`.
+/// FP4DiT rounds them as the inputs of the linear layers. Written `none`, `activations` or a format
+/// such as `int8`.
 package enum AttentionFormat: Sendable, Equatable, CustomStringConvertible {
   /// Not at all.
   case none
@@ -18,7 +20,8 @@ package enum AttentionFormat: Sendable, Equatable, CustomStringConvertible {
     }
   }
 
-  /// Reads `none` (or `f32`), `activations`, `a8` (e3m4) and `a6` (e2m3) as the paper has them, or a format.
+  /// Reads `none` (or `f32`), `activations`, `a8` (e3m4) and `a6` (e2m3) as the paper has them, or
+  /// a format.
   ///
   /// - Throws: `Failure` for anything else.
   package init(_ text: String) throws {

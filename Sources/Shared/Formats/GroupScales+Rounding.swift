@@ -52,7 +52,7 @@ extension GroupScales {
     return layout.sharedBit != nil || (precision != .exact && layout.scales.keepsSignOfZero)
   }
 
-  /// One code a byte of `levels`.
+  /// One code per byte of `levels`.
   package func codes(of levels: Matrix) -> [UInt8] {
     var codes = [UInt8](repeating: 0, count: rows * columns)
     codes.withUnsafeMutableBufferPointer { buffer in

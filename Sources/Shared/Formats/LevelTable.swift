@@ -1,8 +1,10 @@
-/// The integers that a group's codes stand for, in ascending order, and where rounding passes from one to the next.
+/// The integers that a group's codes stand for, in ascending order, and where rounding passes from
+/// one to the next.
 ///
-/// FP4DiT's Q(x) (its section 1: p from the binade of x, s = 2^(p-M-b), round(x / s) s, half to even) with the real-valued bias
-/// taken out as the scale. Half to even counts in steps of the binade of x, as in the paper's code: with Y >= 1 that is the even
-/// code; `e3m0` has one step a binade, and 3 goes up to 4, 6 to 8.
+/// FP4DiT's Q(x) (arXiv 2503.15465: p from the binade of x, s = 2^(p-M-b), round(x / s) s, half to
+/// even) with the real-valued bias taken out as the scale. Half to even counts in steps of the
+/// binade of x, as in the paper's code: with Y >= 1 that is the even code; `e3m0` has one step a
+/// binade, and 3 goes up to 4, 6 to 8.
 package final class LevelTable: Sendable {
   /// Distinct levels, ascending.
   package let levels: [Int32]
@@ -10,8 +12,8 @@ package final class LevelTable: Sendable {
   private let codes: [UInt8]
   /// A value above `thresholds[i]` belongs to a level above `levels[i]`, [levels - 1].
   private let thresholds: [Double]
-  /// `levels` and `thresholds` as the kernels read them: 64 levels, then 64 thresholds, padded with infinity; all infinite for a
-  /// larger table, which the kernels do not take.
+  /// `levels` and `thresholds` as the kernels read them: 64 levels, then 64 thresholds, padded with
+  /// infinity; all infinite for a larger table, which the kernels do not take.
   nonisolated(unsafe) package let floats: UnsafePointer<Float>
 
   package var low: Int32 { levels[0] }
@@ -65,8 +67,8 @@ package final class LevelTable: Sendable {
   /// The code of `level`, one of `levels`.
   package func code(_ level: Int32) -> UInt8 { codes[index(nearest: Double(level))] }
 
-  /// The middle of two levels; half to even in steps of its binade, which are max(1, 2^(k-Y)) between 2^k and 2^(k+1), 1 for
-  /// integers.
+  /// The middle of two levels; half to even in steps of its binade, which are max(1, 2^(k-Y))
+  /// between 2^k and 2^(k+1), 1 for integers.
   static func middle(_ below: Int32, _ above: Int32, mantissaBits: Int?) -> Border {
     let middle = (Double(below) + Double(above)) / 2
     let spacing = mantissaBits.map { 1 / Double(1 << $0) } ?? 0

@@ -1,10 +1,12 @@
 import Platform
 
-/// How often inputs of each magnitude were seen at a site, on a fixed grid: what a static scale is chosen from.
+/// How often inputs of each magnitude were seen at a site, on a fixed grid: what a static scale is
+/// chosen from.
 ///
-/// Bins lie between neighbouring numbers of 8 mantissa bits, 256 to a binade, from 2^-16 to 2^16; the first also counts all that
-/// is smaller, the last all that is larger. Signs are left out: static formats are symmetric. Counts are integers, so that
-/// shards add up to the bytes of one run.
+/// Bins lie between neighbouring numbers of 8 mantissa bits, 256 to a binade, from 2^-16 to 2^16;
+/// the first also counts all that is smaller, the last all that is larger. Signs are left out:
+/// static formats are symmetric. Counts are integers, so that shards add up to the bytes of one
+/// run.
 package struct MagnitudeHistogram: Sendable, Equatable {
   package static let bins = 8192
   /// Magnitudes from here on count as less.

@@ -3,8 +3,8 @@ import Platform
 /// A low-bit number format as a list of small integers times one step.
 ///
 /// A value is `decode(code) * scale`. The kinds, by their names:
-/// - `eXmY`: sign, X exponent bits and Y mantissa bits, subnormals, no infinity and no NaN (FP4DiT
-///   section 3, with the paper's real-valued bias moved into the scale);
+/// - `eXmY`: sign, X exponent bits and Y mantissa bits, subnormals, no infinity and no NaN (FP4DiT,
+///   with the paper's real-valued bias moved into the scale);
 /// - `ueXmY`, `uintB`: the same without a sign, for inputs that are never negative;
 /// - `intB`: symmetric, -(2^(B-1)-1)...2^(B-1)-1;
 /// - `int4`: codes 0...15 stand for code - zero, with a zero point per group;
@@ -33,7 +33,8 @@ package struct NumberFormat: Sendable, CustomStringConvertible {
   /// The levels for each zero point of `int4`, in their order; one table for other kinds.
   private let tables: [LevelTable]
 
-  /// Codebooks of 4 bits that no rule gives, by name: integers of at most 64, which the kernels take.
+  /// Codebooks of 4 bits that no rule gives, by name: integers of at most 64, which the kernels
+  /// take.
   ///
   /// One that is not its own mirror image gets scales of either sign.
   ///

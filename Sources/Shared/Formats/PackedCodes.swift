@@ -1,8 +1,9 @@
 import Platform
 
-/// Two 4-bit codes a byte, as packed models store them: the low nibble is the even column.
+/// Two 4-bit codes per byte, as packed models store them: the low nibble is the even column.
 package enum PackedCodes {
-  /// Packs codes [rows][columns] to [rows][(columns + 1) / 2]; an odd last column is padded with code 0.
+  /// Packs codes [rows][columns] to [rows][(columns + 1) / 2]; an odd last column is padded with
+  /// code 0.
   package static func packNibbles(_ codes: [UInt8], rows: Int, columns: Int) -> [UInt8] {
     precondition(codes.count == rows * columns, "a code for every weight")
     let width = (columns + 1) / 2

@@ -1,10 +1,12 @@
 import Platform
 
-/// Codes of weights that share their last bit, as packed models store them: a word of 16 bits for each run.
+/// Codes of weights that share their last bit, as packed models store them: a word of 16 bits for
+/// each run.
 ///
-/// A word holds the codes of its run without their last bits, the first weight lowest. Where that leaves the top bit free
-/// (`fp5.33`: 3 x 5) the shared bit is there; else (`fp4.25`: 4 x 4) each 16 words are followed by one with their bits, the first
-/// word's lowest. Rows are padded with zeros to whole runs, or to 16 of them. AMS-Quant (arXiv 2510.16045) gives the number of bits but
+/// A word holds the codes of its run without their last bits, the first weight lowest. Where that
+/// leaves the top bit free (`fp5.33`: 3 x 5) the shared bit is there; else (`fp4.25`: 4 x 4) each
+/// 16 words are followed by one with their bits, the first word's lowest. Rows are padded with
+/// zeros to whole runs, or to 16 of them. AMS-Quant (arXiv 2510.16045) gives the number of bits but
 /// no layout; this one is ours.
 package struct PackedWords: Sendable {
   private let format: NumberFormat

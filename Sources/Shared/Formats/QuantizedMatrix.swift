@@ -1,8 +1,9 @@
 import Tensors
 
-/// A weight [rows][columns] as low-bit codes, one a byte, and the scales they were chosen for.
+/// A weight [rows][columns] as low-bit codes, one per byte, and the scales they were chosen for.
 package struct QuantizedMatrix: Sendable, Equatable {
-  /// [rows][columns]; a negative zero only from rounding to nearest with E4M3 scales or a shared bit.
+  /// [rows][columns]; a negative zero only from rounding to nearest with E4M3 scales or a shared
+  /// bit.
   package let codes: [UInt8]
   package let scales: GroupScales
 

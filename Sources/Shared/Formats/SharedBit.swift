@@ -1,7 +1,9 @@
-/// Weights next to each other along the input that share the least bit of their mantissa: AMS-Quant (arXiv 2510.16045).
+/// Weights next to each other along the input that share the least bit of their mantissa: AMS-Quant
+/// (arXiv 2510.16045).
 ///
-/// A run of `length` weights is rounded once to the codes that end in 0 and once to those that end in 1; the bit with the
-/// smaller squared error is kept, 0 when they are equal. What is left over at the end of a row is a shorter run.
+/// A run of `length` weights is rounded once to the codes that end in 0 and once to those that end
+/// in 1; the bit with the smaller squared error is kept, 0 when they are equal. What is left over
+/// at the end of a row is a shorter run.
 package struct SharedBit: Sendable {
   /// What a weight becomes once its last bit is given.
   package enum Mode: String, Sendable, CaseIterable {
@@ -36,7 +38,8 @@ package struct SharedBit: Sendable {
     overwritten = tables { below, above in
       // The sign stays, and with it the bit: codes that end in 1 have no zero between them.
       if below < 0, above > 0 { return (0, true) }
-      // Codes that differ in the last bit alone become one; the border is that between two such pairs.
+      // Codes that differ in the last bit alone become one; the border is that between two such
+      // pairs.
       let sign: Int32 = below < 0 ? -1 : 1
       let codes = [abs(below), abs(above)].sorted().map { magnitudes.firstIndex(of: $0) ?? 0 }
       return border(sign * magnitudes[codes[0] | 1], sign * magnitudes[codes[1] & ~1])

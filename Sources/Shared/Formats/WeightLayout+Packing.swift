@@ -1,8 +1,8 @@
 import Platform
 import Tensors
 
-/// Codes [rows][columns], one a byte, and the bytes that packed models store them as; what a weight
-/// takes in bits.
+/// Codes [rows][columns], one per byte, and the bytes that packed models store them as; what a
+/// weight takes in bits.
 extension WeightLayout {
   /// How codes are packed.
   private enum Packing {

@@ -102,15 +102,16 @@ extension WeightLayout {
     let isPlain = format.isSymmetric && sharedBit == nil
     guard isPlain || !isTwoSided else {
       throw Failure(
-        "format \(format): expected a symmetric 4-bit format for two scales a group (--asymmetric)"
+        "format \(format): expected a symmetric 4-bit format for two scales per group (--asymmetric)"
       )
     }
     guard grouping == .weight else { return }
     guard isPlain else {
-      throw Failure("format \(format): expected a symmetric format for one scale a weight")
+      throw Failure(
+        "format \(format): expected a symmetric format for one scale of the whole weight")
     }
     guard !isTwoSided, scales == .f16 else {
-      throw Failure("scales: expected one of F16 for one scale a weight")
+      throw Failure("scales: expected one of F16 for one scale of the whole weight")
     }
   }
 }

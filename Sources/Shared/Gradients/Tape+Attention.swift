@@ -4,9 +4,10 @@ import Tensors
 extension Tape {
   /// y = P v with P = softmax(scale q k^T + bias), for every sample and head.
   ///
-  /// dv = P^T dy; with dP = dy v^T and dS = scale P (dP - the sum of P dP over the keys): dq = dS k, dk = dS^T q.
-  /// P is computed again, a tile of queries at a time, with the bits of the forward pass: keeping it would take
-  /// heads * keys floats a query. The tiles of one sample and head add up in order, on one thread.
+  /// dv = P^T dy; with dP = dy v^T and dS = scale P (dP - the sum of P dP over the keys): dq = dS
+  /// k, dk = dS^T q. P is computed again, a tile of queries at a time, with the bits of the forward
+  /// pass: keeping it would take heads * keys floats a query. The tiles of one sample and head add
+  /// up in order, on one thread.
   ///
   /// - Parameters:
   ///   - q: [batch * queries][heads * headSize], a head's channels side by side.

@@ -2,7 +2,8 @@ import Kernels
 import Tensors
 
 extension Tape {
-  /// Adaptive layer norm, y = n * scale + shift with n = (x - mean) / sqrt(variance + epsilon) of each row.
+  /// Adaptive layer norm, y = n * scale + shift with n = (x - mean) / sqrt(variance + epsilon) of
+  /// each row.
   ///
   /// With g = dy * scale: dx = (g - mean(g) - n * mean(g * n)) / sqrt(variance + epsilon);
   /// dscale = the sum of dy * n over the rows of the sample, dshift = the sum of dy.

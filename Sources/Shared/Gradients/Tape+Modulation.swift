@@ -2,9 +2,11 @@ import Kernels
 import Tensors
 
 extension Tape {
-  /// One vector of an adaptive norm or gate for each sample, y[s] = table[row] + vectors[s][columns], plus 1 for a scale.
+  /// One vector of an adaptive norm or gate for each sample,
+  /// y[s] = table[row] + vectors[s][columns], plus 1 for a scale.
   ///
-  /// dtable[row] = the sum of dy over the samples, dvectors[s][columns] = dy[s]; the other elements of both have no part in y.
+  /// dtable[row] = the sum of dy over the samples, dvectors[s][columns] = dy[s]; the other elements
+  /// of both have no part in y.
   ///
   /// - Parameters:
   ///   - table: [rows][D], learned.

@@ -6,7 +6,8 @@ extension Tape {
   ///
   /// - Parameters:
   ///   - x: [tokens][inputs].
-  ///   - how: the transform and the format, either of which may be missing; scales are found online.
+  ///   - how: the transform and the format, either of which may be missing; scales are found
+  ///     online.
   /// - Returns: [tokens][inputs].
   package func prepare(_ x: Variable, _ how: QuantizedTokens.Preparation) -> Variable {
     precondition(how.staticScale == nil, "a static scale on a tape")

@@ -3,14 +3,16 @@ import Kernels
 import Tensors
 
 extension Tape {
-  /// y = x rounded to a low-bit format as the inputs of packed layers are, with the straight-through estimator: dx = dy.
+  /// y = x rounded to a low-bit format as the inputs of packed layers are, with the
+  /// straight-through estimator: dx = dy.
   ///
-  /// The scale follows each token's maximum, so nothing is clipped, and its own gradient is left out (as in FP4DiT section 1).
+  /// The scale follows each token's maximum, so nothing is clipped, and its own gradient is left
+  /// out (as in FP4DiT).
   ///
   /// - Parameters:
   ///   - x: [tokens][inputs].
   ///   - format: one that `QuantizedTokens.Preparation` accepts.
-  ///   - groupSize: inputs per scale where the format has a scale a group.
+  ///   - groupSize: inputs per scale where the format has a scale per group.
   /// - Returns: [tokens][inputs], code * scale.
   package func quantize(_ x: Variable, to format: ActivationFormat, groupSize: Int) -> Variable {
     let y = format.rounded(x.value, groupSize: groupSize)

@@ -1,14 +1,16 @@
 import Tensors
 
 extension Tape {
-  /// y = body(x), of which only x and y are kept: the backward pass runs `body` again (gradient checkpointing).
+  /// y = body(x), of which only x and y are kept: the backward pass runs `body` again (gradient
+  /// checkpointing).
   ///
-  /// A chain of parts recorded so holds the inner values of one part at a time, for the price of a second forward
-  /// pass. The gradients have the bits that they have without.
+  /// A chain of parts recorded so holds the inner values of one part at a time, for the price of a
+  /// second forward pass. The gradients have the bits that they have without.
   ///
   /// - Parameters:
   ///   - x: what the part before computed.
-  ///   - body: records operations on the tape it is given; it may read other variables, whose gradients it adds to.
+  ///   - body: records operations on the tape it is given; it may read other variables, whose
+  ///     gradients it adds to.
   /// - Returns: what `body` returns.
   package func recompute(
     _ x: Variable, _ body: @escaping (_ x: Variable, _ tape: Tape) -> Variable

@@ -32,7 +32,8 @@ package struct TapedLinear {
     [("\(name).weight", weight)] + (bias.map { [("\(name).bias", $0)] } ?? [])
   }
 
-  /// The products of layers that read the same `x` [rows][inputs]; an input that several prepare alike is prepared once.
+  /// The products of layers that read the same `x` [rows][inputs]; an input that several prepare
+  /// alike is prepared once.
   package static func project(
     _ layers: [TapedLinear], _ x: Variable, on tape: Tape
   ) -> [Variable] {

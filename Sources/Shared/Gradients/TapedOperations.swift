@@ -2,7 +2,8 @@ import Formats
 import Layers
 import Tensors
 
-/// Operations that are recorded on a tape, with parameters that may be learned in place of the model's own.
+/// Operations that are recorded on a tape, with parameters that may be learned in place of the
+/// model's own.
 package final class TapedOperations: Operations {
   private let tape: Tape
   private let parameters: TapedParameters
@@ -13,8 +14,8 @@ package final class TapedOperations: Operations {
   ///   - tape: records.
   ///   - parameters: of all layers and tables that are going to run.
   ///   - samples: how many samples the rows of values are of.
-  ///   - recomputes: keeps only what goes into and comes out of a segment, and runs it again in the backward pass: about
-  ///     twenty matrices of x's size a block less, the same gradients.
+  ///   - recomputes: keeps only what goes into and comes out of a segment, and runs it again in the
+  ///     backward pass: about twenty matrices of x's size a block less, the same gradients.
   package init(
     _ tape: Tape, _ parameters: TapedParameters, samples: Int, recomputes: Bool = false
   ) {

@@ -5,7 +5,8 @@ import Tensors
 package struct TapedOptions {
   /// Whether a parameter (`transformer_blocks.0.attn1.to_q.weight`) wants a gradient.
   package var wantsGradient: (_ parameter: String) -> Bool
-  /// How the input of a linear layer (`transformer_blocks.0.attn1.to_q`) is transformed and rounded before it is multiplied.
+  /// How the input of a linear layer (`transformer_blocks.0.attn1.to_q`) is transformed and rounded
+  /// before it is multiplied.
   ///
   /// Nil leaves it as it is; else the layer's weight stands for the transformed channels.
   package var preparation: (_ layer: String) -> QuantizedTokens.Preparation?

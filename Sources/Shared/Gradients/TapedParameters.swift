@@ -1,7 +1,8 @@
 import Layers
 import Tensors
 
-/// Copies of the parameters of a part of a model, as variables that a graph reads in place of the model's own.
+/// Copies of the parameters of a part of a model, as variables that a graph reads in place of the
+/// model's own.
 package final class TapedParameters {
   /// In the order in which they were given.
   package let linears: [TapedLinear]

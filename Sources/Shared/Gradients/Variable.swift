@@ -15,7 +15,8 @@ package struct Variable {
   }
 }
 
-/// The gradient of a loss by a variable: the sum of the parts that the operations reading it hand in.
+/// The gradient of a loss by a variable: the sum of the parts that the operations reading it hand
+/// in.
 package final class Gradient {
   /// Of the variable's shape; nil until the first part has come.
   package private(set) var matrix: Matrix?

@@ -65,7 +65,8 @@ package struct PackedMatrix: @unchecked Sendable {
       )
     }
     guard part == .all || isNibbles else {
-      throw Failure(codes.place, "expected a 4-bit format for two scales a group, found \(format)")
+      throw Failure(
+        codes.place, "expected a 4-bit format for two scales per group, found \(format)")
     }
     let groups = (inputs - 1) / groupSize + 1
     guard scales.dtype == .f16, scales.shape == [outputs, groups] else {

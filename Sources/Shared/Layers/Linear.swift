@@ -4,7 +4,8 @@ import Platform
 import Streams
 import Tensors
 
-/// A linear layer `y = x W^T + b` under the name its parameters have in the file (`transformer_blocks.0.attn1.to_q`).
+/// A linear layer `y = x W^T + b` under the name its parameters have in the file
+/// (`transformer_blocks.0.attn1.to_q`).
 package final class Linear: Sendable {
   package enum Weight: Sendable {
     /// Float, in its stored type; the input is rounded to the given format first, or not (nil).
@@ -13,7 +14,8 @@ package final class Linear: Sendable {
     case packed(PackedWeight, QuantizedTokens.Preparation)
   }
 
-  /// Channels that share a scale where a float layer's input is rounded with the granularity `token-group`.
+  /// Channels that share a scale where a float layer's input is rounded with the granularity
+  /// `token-group`.
   package static let floatGroupSize = 64
 
   package let role: LayerRole
@@ -24,13 +26,15 @@ package final class Linear: Sendable {
 
   package var name: String { role.name }
 
-  /// Reads `<name>.weight` [outputs][inputs] and, unless `hasBias` is false, `<name>.bias` [outputs].
+  /// Reads `<name>.weight` [outputs][inputs] and, unless `hasBias` is false, `<name>.bias`
+  /// [outputs].
   ///
-  /// The weight may have further dimensions of `inputs` elements together: a convolution that does not overlap is a
-  /// linear layer over its flattened kernel.
-  /// With `activations` the input is rounded to that format on the way (W16Ax, to see what activations alone cost).
+  /// The weight may have further dimensions of `inputs` elements together: a convolution that does
+  /// not overlap is a linear layer over its flattened kernel. With `activations` the input is
+  /// rounded to that format on the way (W16Ax, to see what activations alone cost).
   ///
-  /// - Throws: `Failure` naming the file and the tensor for one that is missing or has another shape.
+  /// - Throws: `Failure` naming the file and the tensor for one that is missing or has another
+  ///   shape.
   package init(
     _ role: LayerRole, inputs: Int, outputs: Int, hasBias: Bool = true,
     activations: ActivationFormat? = nil, from source: any TensorSource
@@ -76,8 +80,8 @@ package final class Linear: Sendable {
   /// The product for x [rows][inputs]: [rows][outputs].
   package func callAsFunction(_ x: Matrix) -> Matrix { Linear.products([self], x)[0] }
 
-  /// The products of layers that read the same `x` [rows][inputs], in their order; an input that several prepare alike is prepared
-  /// once.
+  /// The products of layers that read the same `x` [rows][inputs], in their order; an input that
+  /// several prepare alike is prepared once.
   package static func products(_ layers: [Linear], _ x: Matrix) -> [Matrix] {
     var made: [QuantizedTokens] = []
     func tokens(_ preparation: QuantizedTokens.Preparation) -> QuantizedTokens {

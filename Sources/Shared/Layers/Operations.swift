@@ -3,16 +3,18 @@ import Tensors
 
 /// What the blocks of a diffusion transformer are written in, once for all that is done with them.
 ///
-/// `Direct` computes at once, in place where that saves memory, and shows what layers read to an observer. `TapedOperations` records
-/// the same on a tape, for gradients. The grain is what a fused kernel does in one pass over its input: a norm or a GELU on the way
-/// into projections, a gate and a sum on the way out, attention.
+/// `Direct` computes at once, in place where that saves memory, and shows what layers read to an
+/// observer. `TapedOperations` records the same on a tape, for gradients. The grain is what a fused
+/// kernel does in one pass over its input: a norm or a GELU on the way into projections, a gate and
+/// a sum on the way out, attention.
 ///
 /// Values are [rows][columns]; rows are the tokens of each sample, one sample's after another's.
 package protocol Operations: AnyObject {
   associatedtype Value
 
-  /// One vector of an adaptive norm or gate per sample: row `row` of `table` [rows][D] plus columns `part` of `vectors`
-  /// [samples][parts * D], plus 1 for a scale, which is learned as its difference from 1.
+  /// One vector of an adaptive norm or gate per sample: row `row` of `table` [rows][D] plus columns
+  /// `part` of `vectors` [samples][parts * D], plus 1 for a scale, which is learned as its
+  /// difference from 1.
   ///
   /// - Returns: [samples][D].
   func vector(
@@ -69,8 +71,8 @@ package protocol Operations: AnyObject {
 package enum ProjectionInput<Value> {
   /// The value as it is.
   case value(Value)
-  /// An adaptive layer norm without weights of its own: (x - mean) / sqrt(variance + epsilon) of each row, times `scale`, plus `shift`
-  /// of its sample, [samples][D] each.
+  /// An adaptive layer norm without weights of its own: (x - mean) / sqrt(variance + epsilon) of
+  /// each row, times `scale`, plus `shift` of its sample, [samples][D] each.
   case normalized(Value, scale: Value, shift: Value, epsilon: Float)
   /// GELU in its tanh form. The value is not to be read again, as the result may take its place.
   case gelu(Value)

@@ -4,11 +4,13 @@ import Platform
 import Streams
 import Tensors
 
-/// The weight of a packed layer: matrices of codes whose products add up, and a low-rank branch beside them.
+/// The weight of a packed layer: matrices of codes whose products add up, and a low-rank branch
+/// beside them.
 package struct PackedWeight: Sendable {
   /// One, or two where levels below zero have scales of their own.
   private let matrices: [PackedMatrix]
-  /// [rank][inputs] and [outputs][rank], on the prepared input before it is rounded; SVDQuant (arXiv 2411.05007).
+  /// [rank][inputs] and [outputs][rank], on the prepared input before it is rounded; SVDQuant
+  /// (arXiv 2411.05007).
   private let down: DenseMatrix?
   private let up: DenseMatrix?
 
@@ -79,7 +81,8 @@ package struct PackedWeight: Sendable {
       values: try scales.floats().map { Float16($0) })
   }
 
-  /// y [tokens][outputs] of a prepared input: the products in the order of the matrices, the bias after the first, the branch last.
+  /// y [tokens][outputs] of a prepared input: the products in the order of the matrices, the bias
+  /// after the first, the branch last.
   func multiply(
     _ x: QuantizedTokens, unrounded: () -> QuantizedTokens, bias: [Float]?
   ) -> Matrix {

@@ -1,13 +1,14 @@
 import Formats
 import Streams
 
-/// What inner values are rounded to while a model runs, where that is not what the packed model says.
+/// What inner values are rounded to while a model runs, where that is not what the packed model
+/// says.
 package struct RunPrecision: Sendable {
   package enum Activations: Sendable {
     /// What the packed model says; a float model rounds nothing.
     case asPacked
-    /// The given format; nil keeps inputs in f32 (W4A16). In a float model the inputs of the linear layers of the blocks are rounded:
-    /// W16Ax, what activations alone cost.
+    /// The given format; nil keeps inputs in f32 (W4A16). In a float model the inputs of the linear
+    /// layers of the blocks are rounded: W16Ax, what activations alone cost.
     case use(ActivationFormat?)
   }
 
@@ -17,7 +18,8 @@ package struct RunPrecision: Sendable {
 
   package init() {}
 
-  /// The activation format that layers of `packed` without one of their own, or the blocks of a float model (nil), run with.
+  /// The activation format that layers of `packed` without one of their own, or the blocks of a
+  /// float model (nil), run with.
   package func activations(of packed: PackedLayout?) -> ActivationFormat? {
     switch activations {
     case .asPacked: packed?.activations
@@ -25,9 +27,11 @@ package struct RunPrecision: Sendable {
     }
   }
 
-  /// The activation formats that the layers of `packed`, or the blocks of a float model (nil), run with.
+  /// The activation formats that the layers of `packed`, or the blocks of a float model (nil), run
+  /// with.
   ///
-  /// As `e2m3:token-group` or `e3m4:static+e4m3:static`; `A16` for f32; nil when neither weights nor activations are rounded.
+  /// As `e2m3:token-group` or `e3m4:static+e4m3:static`; `A16` for f32; nil when neither weights
+  /// nor activations are rounded.
   package func activationSummary(of packed: PackedLayout?) -> String? {
     let shared = activations(of: packed)?.description
     guard let packed else { return shared }

@@ -1,10 +1,12 @@
 import Layers
 import Tensors
 
-/// A transformer that predicts the noise in latents, as a sampler, the statistics and the reconstruction of blocks use it.
+/// A transformer that predicts the noise in latents, as a sampler, the statistics and the
+/// reconstruction of blocks use it.
 ///
-/// Rows are tokens, a sample's one after another; D is the width. The text is prepared once, because what the blocks read of it does
-/// not change over the steps. Both halves of guidance are two samples.
+/// Rows are tokens, a sample's one after another; D is the width. The text is prepared once,
+/// because what the blocks read of it does not change over the steps. Both halves of guidance are
+/// two samples.
 package protocol DiffusionTransformer: AnyObject, Sendable {
   /// Where the weights come from, for messages.
   var path: String { get }
@@ -43,7 +45,8 @@ package protocol DiffusionTransformer: AnyObject, Sendable {
   ///   - timesteps: one per sample.
   ///   - text: the prompts, one per sample.
   ///   - conditions: the picture's size, where the model `usesSizeConditions`; else not read.
-  ///   - observer: sees the inputs of all linear layers and the outputs of modules; nil costs nothing.
+  ///   - observer: sees the inputs of all linear layers and the outputs of modules; nil costs
+  ///     nothing.
   /// - Returns: what it predicts, noise in the first channels.
   func forward(
     _ latents: Latents, timesteps: [Float], text: PreparedText, conditions: SizeConditions?,
@@ -52,7 +55,8 @@ package protocol DiffusionTransformer: AnyObject, Sendable {
 }
 
 extension DiffusionTransformer {
-  /// What the blocks read of prompts at every step, one prompt per sample; for guidance, the negative prompts count too.
+  /// What the blocks read of prompts at every step, one prompt per sample; for guidance, the
+  /// negative prompts count too.
   package func prepareText(
     _ prompts: [EncodedPrompt], observer: (any LayerObserver)? = nil
   ) -> PreparedText {

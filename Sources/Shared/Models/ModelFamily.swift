@@ -2,7 +2,8 @@ import Formats
 import Layers
 import Tensors
 
-/// What this program must know of a family of text-to-image models: its graph and how its text is encoded.
+/// What this program must know of a family of text-to-image models: its graph and how its text is
+/// encoded.
 ///
 /// The other parts (VAE, scheduler) are the same for all and come from the model folder.
 package struct ModelFamily: Sendable {
@@ -10,7 +11,8 @@ package struct ModelFamily: Sendable {
   package let pipelines: [String]
   /// Opens the text encoders of a model folder.
   ///
-  /// `promptLength` are the tokens of a prompt that count, `max_sequence_length` in diffusers; nil: as many as the pipeline takes.
+  /// `promptLength` are the tokens of a prompt that count, `max_sequence_length` in diffusers; nil:
+  /// as many as the pipeline takes.
   package let textEncoding:
     @Sendable (_ folder: ModelFolder, _ promptLength: Int?) throws -> any TextEncoding
   /// Views the weights of a transformer.

@@ -5,7 +5,8 @@ import Platform
 ///
 /// Blank lines are skipped and not counted.
 ///
-/// - Throws: `Failure` for a missing file, text that is not UTF-8 (naming the line), or no prompts at all.
+/// - Throws: `Failure` for a missing file, text that is not UTF-8 (naming the line), or no prompts
+///   at all.
 package func readPrompts(_ path: String) throws -> [String] {
   let file = try InputFile(path, kind: "a file of prompts")
   defer { file.finish() }

@@ -28,13 +28,15 @@ package struct SampledPicture {
   package let seconds: Double
 }
 
-/// The one loop that samples prompts: for pictures, for statistics, and for the samples that blocks are rounded on.
+/// The one loop that samples prompts: for pictures, for statistics, and for the samples that blocks
+/// are rounded on.
 package struct SamplingRun {
   private let pipeline: TextToImage
   private let prompts: EncodedPrompts
   private let requests: [SamplingRequest]
 
-  /// Encodes the prompts of `requests`, for guidance the negative prompt too, and lets the text encoders go.
+  /// Encodes the prompts of `requests`, for guidance the negative prompt too, and lets the text
+  /// encoders go.
   ///
   /// - Throws: `Failure` for a text encoder that is missing or damaged.
   package init(
@@ -54,7 +56,8 @@ package struct SamplingRun {
   ///
   /// - Parameters:
   ///   - observer: sees the inputs of the layers.
-  ///   - willStart: called before every step of a request, and with nil before its text is prepared.
+  ///   - willStart: called before every step of a request, and with nil before its text is
+  ///     prepared.
   ///   - didFinish: called with the latents of each request as soon as they are there.
   /// - Throws: what `didFinish` throws, and `Failure` for latents that are not finite.
   package func forEach(

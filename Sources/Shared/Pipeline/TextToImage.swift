@@ -13,7 +13,8 @@ package struct DenoisingStep {
   package let latents: Latents
 }
 
-/// Denoises latents with a diffusion transformer and decodes them, as the family's pipelines in diffusers do.
+/// Denoises latents with a diffusion transformer and decodes them, as the family's pipelines in
+/// diffusers do.
 package final class TextToImage {
   package let transformer: any DiffusionTransformer
   package let options: SamplingOptions
@@ -78,7 +79,8 @@ package final class TextToImage {
     try options.scheduler ?? schedulerConfig.string("_class_name") ?? "none"
   }
 
-  /// The noise that a generator starts from, before the scheduler scales it: PyTorch's randn on the CPU.
+  /// The noise that a generator starts from, before the scheduler scales it: PyTorch's randn on the
+  /// CPU.
   package func initialLatents(_ generator: TorchGenerator) -> Latents {
     let shape = latentShape
     return Latents(

@@ -5,7 +5,8 @@ import Platform
 import Streams
 import Tensors
 
-/// Where the transformer comes from: a model folder (float or packed), or a packed stream with the folder it was made from.
+/// Where the transformer comes from: a model folder (float or packed), or a packed stream with the
+/// folder it was made from.
 package struct TransformerSource {
   /// The folder of the text encoder, tokenizer, scheduler and VAE.
   package let folder: ModelFolder
@@ -19,7 +20,8 @@ package struct TransformerSource {
   ///
   /// - Parameters:
   ///   - path: the folder or file.
-  ///   - base: the folder of the other parts when `path` is a packed file; default: where it was packed from.
+  ///   - base: the folder of the other parts when `path` is a packed file; default: where it was
+  ///     packed from.
   /// - Throws: `Failure` for a folder or file that is no model, or of a family that is not known.
   package init(_ path: String, base: String? = nil) throws {
     if path == "-" || path.hasSuffix(".safetensors") {
@@ -42,7 +44,8 @@ package struct TransformerSource {
   ///
   /// - Parameters:
   ///   - precision: what inner values are rounded to instead of what a packed model says.
-  ///   - other: weights that are read instead of the source's own, whose names and shapes they have.
+  ///   - other: weights that are read instead of the source's own, whose names and shapes they
+  ///     have.
   /// - Returns: the transformer, its weights mapped.
   /// - Throws: `Failure` naming the tensor that is missing or does not fit.
   package func transformer(

@@ -11,7 +11,8 @@ package struct SamplingOptions: Sendable {
   package var scheduler: String?
   /// Sample at the nearest size the model was trained on, then resize and crop.
   package var usesResolutionBinning = true
-  /// Decode in overlapping tiles: less memory, a slightly different picture (diffusers' VAE tiling).
+  /// Decode in overlapping tiles: less memory, a slightly different picture (diffusers' VAE
+  /// tiling).
   package var tilesDecoding = false
 
   package init() {}

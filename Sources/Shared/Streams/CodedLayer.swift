@@ -8,7 +8,8 @@ package struct CodedLayer {
   package let entry: LayerFormats.Entry
   /// [outputs], to be added to the bias.
   package let biasCorrection: [Float]
-  /// A 16-bit branch of low rank beside the codes, up [outputs][rank] and down [rank][inputs], in Float16 values.
+  /// A 16-bit branch of low rank beside the codes, up [outputs][rank] and down [rank][inputs], in
+  /// Float16 values.
   package let branch: (up: Matrix, down: Matrix)?
   /// What the layers of its site share.
   package let siteTensors: [Tensor]

@@ -3,8 +3,9 @@ import Foundation
 import Platform
 import Tensors
 
-/// A codes stream: per layer `L` the tensors `L.codes` U8 [N][K] (one code a byte), `L.bias_correction` F32 [N], and what `LayerTensors`
-/// lists; formats, planned layers and losses in the metadata.
+/// A codes stream: per layer `L` the tensors `L.codes` U8 [N][K] (one code per byte),
+/// `L.bias_correction` F32 [N], and what `LayerTensors` lists; formats, planned layers and losses
+/// in the metadata.
 package final class CodesFile {
   package let path: String
   package let metadata: StreamMetadata

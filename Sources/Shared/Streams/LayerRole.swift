@@ -1,7 +1,8 @@
 import Platform
 import Tensors
 
-/// What a linear layer is to its model: what recipes, shards, reports and the runtime decide by, instead of by its name.
+/// What a linear layer is to its model: what recipes, shards, reports and the runtime decide by,
+/// instead of by its name.
 ///
 /// The model's graph makes each layer with its role; `fpq-stats` writes the roles into its stream.
 package struct LayerRole: Sendable, Hashable {
@@ -12,7 +13,8 @@ package struct LayerRole: Sendable, Hashable {
     case feedForwardOutput = "feed_forward_output"
     /// Reads a hidden state beside that of an earlier block (a U-shaped transformer).
     case skip
-    /// Makes the vectors of adaptive norms, of the timestep and what else is the same for all tokens.
+    /// Makes the vectors of adaptive norms, of the timestep and what else is the same for all
+    /// tokens.
     case conditioning
     /// Makes tokens of patches or text, before the blocks.
     case embedding
@@ -49,19 +51,20 @@ package struct LayerRole: Sendable, Hashable {
     (self.readsGELU, self.rows) = (readsGELU, rows)
   }
 
-  /// The name with `*` for its block: what layers of one place in their blocks have in common, as a pattern.
+  /// The name with `*` for its block: what layers of one place in their blocks have in common, as a
+  /// pattern.
   package var pattern: String {
     guard let block, name.hasPrefix("\(block).") else { return name }
     return "*" + name.dropFirst(block.count)
   }
 }
 
-/// The roles of a model's linear layers, in the order in which the network computes them; as JSON under `fpq.roles` in the metadata
-/// of statistics.
+/// The roles of a model's linear layers, in the order in which the network computes them; as JSON
+/// under `fpq.roles` in the metadata of statistics.
 ///
 /// `[{"name":"transformer_blocks.0.attn1.to_q","site":"transformer_blocks.0.attn1.qkv","kind":"query",
-/// "block":"transformer_blocks.0"}, ...]`; members that have their usual value (a site of its own, no block, no GELU, rows that are
-/// tokens) are left out.
+/// "block":"transformer_blocks.0"}, ...]`; members that have their usual value (a site of its own,
+/// no block, no GELU, rows that are tokens) are left out.
 package struct LayerRoles: Sendable, Equatable {
   package let all: [LayerRole]
   /// By the name of the site, in the order of `all`.

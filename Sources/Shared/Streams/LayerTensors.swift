@@ -52,7 +52,7 @@ package struct LayerTensors: Sendable {
     guard layout.sharedBit == nil || groups == 1 else {
       throw Failure(
         "\(source.path): \(layer)",
-        "expected one scale a row for \(layout.format), found groups of \(layout.groupSize(inputs))"
+        "expected one scale per row for \(layout.format), found groups of \(layout.groupSize(inputs))"
       )
     }
     let type = layout.scales.dtype

@@ -4,10 +4,11 @@ import Tensors
 
 /// The tensors and metadata of a packed transformer.
 ///
-/// For each quantized layer `L` the codes `L.weight` (4 bits: U8 [N][ceil(K/2)], low nibble = even k; a shared bit: U16, as `PackedWords`
-/// has it), what `LayerTensors` lists, with zero points two a byte, and `L.bias` F32; everything else as in the float model, in 16 bits.
-/// Formats by layer under `fpq.layers`, the activation format of layers that have none of their own under `fpq.activations`, that of
-/// query, key and value under `fpq.attention`.
+/// For each quantized layer `L` the codes `L.weight` (4 bits: U8 [N][ceil(K/2)], low nibble = even
+/// k; a shared bit: U16, as `PackedWords` has it), what `LayerTensors` lists, with zero points two
+/// a byte, and `L.bias` F32; everything else as in the float model, in 16 bits. Formats by layer
+/// under `fpq.layers`, the activation format of layers that have none of their own under
+/// `fpq.activations`, that of query, key and value under `fpq.attention`.
 package struct PackedLayout: Sendable {
   package let metadata: StreamMetadata
   package let layers: LayerFormats

@@ -1,7 +1,8 @@
 import Formats
 import Tensors
 
-/// Second moments and magnitudes of one input site: what the linear layers that share this input saw during calibration.
+/// Second moments and magnitudes of one input site: what the linear layers that share this input
+/// saw during calibration.
 ///
 /// Everything is a sum, a count or a maximum, so shards add up.
 package struct SiteStatistics: Sendable {
@@ -45,8 +46,8 @@ package struct SiteStatistics: Sendable {
   /// Elements of the upper triangle of a [channels][channels] matrix.
   package static func triangle(_ channels: Int) -> Int { channels * (channels + 1) / 2 }
 
-  /// Where row `row` of the triangle would begin if it had a column 0: element [row][column] of the matrix, column >= row, is at
-  /// `start(row, of: channels) + column`.
+  /// Where row `row` of the triangle would begin if it had a column 0: element [row][column] of the
+  /// matrix, column >= row, is at `start(row, of: channels) + column`.
   package static func start(_ row: Int, of channels: Int) -> Int {
     row * channels - row * (row + 1) / 2
   }

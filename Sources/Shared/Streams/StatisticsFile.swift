@@ -3,9 +3,10 @@ import Foundation
 import Platform
 import Tensors
 
-/// A statistics stream: per input site `S` the tensors `S.gram` F64 [K (K + 1) / 2] (the upper triangle, row by row), `S.sum` F64 [K],
-/// `S.absmax` F32 [K], `S.step_absmax` F32 [steps], `S.count` I64 [] and `S.histogram` I64 [8192] (`MagnitudeHistogram`; files of
-/// other makers may have none), and in the metadata the roles of the layers and which prompts were seen.
+/// A statistics stream: per input site `S` the tensors `S.gram` F64 [K (K + 1) / 2] (the upper
+/// triangle, row by row), `S.sum` F64 [K], `S.absmax` F32 [K], `S.step_absmax` F32 [steps],
+/// `S.count` I64 [] and `S.histogram` I64 [8192] (`MagnitudeHistogram`; files of other makers may
+/// have none), and in the metadata the roles of the layers and which prompts were seen.
 package final class StatisticsFile {
   package let path: String
   package let metadata: StreamMetadata
@@ -53,7 +54,8 @@ package final class StatisticsFile {
 
   /// The statistics of one site, read now.
   ///
-  /// - Throws: `Failure` naming the tensor for a wrong element type or for values that are not finite.
+  /// - Throws: `Failure` naming the tensor for a wrong element type or for values that are not
+  ///   finite.
   package func statistics(of site: String) throws -> SiteStatistics {
     let count = try source.tensor("\(site).count", shape: []).doubles()[0]
     let sum = try source.tensor("\(site).sum").doubles()

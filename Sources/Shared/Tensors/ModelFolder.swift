@@ -1,7 +1,8 @@
 import Foundation
 import Platform
 
-/// A text-to-image model in the diffusers folder layout: `model_index.json` beside one folder for each part.
+/// A text-to-image model in the diffusers folder layout: `model_index.json` beside one folder for
+/// each part.
 package struct ModelFolder: Sendable {
   /// The parts a pipeline may have, by their folder names.
   package static let parts = ["scheduler", "text_encoder", "tokenizer", "transformer", "vae"]

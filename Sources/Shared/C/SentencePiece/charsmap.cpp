@@ -23,7 +23,8 @@ bool read_varint(std::string_view &rest, uint64_t &value) {
   return false;
 }
 
-/// Takes the first field off `rest`; false when it is malformed. Only length-delimited fields get bytes.
+/// Takes the first field off `rest`; false when it is malformed. Only length-delimited fields get
+/// bytes.
 bool read_field(std::string_view &rest, Field &field) {
   uint64_t key, length = 0;
   field.bytes = {};
@@ -44,7 +45,8 @@ bool read_field(std::string_view &rest, Field &field) {
   return true;
 }
 
-/// A blob is u32 trie size, trie (a darts-clone double array of u32 units), then NUL-terminated replacements.
+/// A blob is u32 trie size, trie (a darts-clone double array of u32 units), then NUL-terminated
+/// replacements.
 bool charsmap_is_sound(std::string_view blob) {
   if (blob.empty()) return true;
   uint32_t size;

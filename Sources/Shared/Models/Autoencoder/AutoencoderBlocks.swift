@@ -3,7 +3,8 @@ import Layers
 import Platform
 import Tensors
 
-/// Two convolutions, each after a group norm and SiLU, beside a shortcut: diffusers' `ResnetBlock2D` without time embedding.
+/// Two convolutions, each after a group norm and SiLU, beside a shortcut: diffusers'
+/// `ResnetBlock2D` without time embedding.
 struct ResnetBlock: Sendable {
   let norm1: GroupNorm
   let convolution1: Convolution
@@ -38,7 +39,8 @@ struct ResnetBlock: Sendable {
 
 /// Attention over all pixels with one head: diffusers' `Attention` as the VAE's middle uses it.
 ///
-/// Reads today's parameter names and the older `query`, `key`, `value`, `proj_attn`, as matrices or as 1x1 convolutions.
+/// Reads today's parameter names and the older `query`, `key`, `value`, `proj_attn`, as matrices or
+/// as 1x1 convolutions.
 struct PixelAttention: Sendable {
   let name: String
   let norm: GroupNorm
@@ -118,7 +120,8 @@ struct AutoencoderMiddle: Sendable {
   }
 }
 
-/// Residual blocks at one resolution and the step to the next: diffusers' `DownEncoderBlock2D` and `UpDecoderBlock2D`.
+/// Residual blocks at one resolution and the step to the next: diffusers' `DownEncoderBlock2D` and
+/// `UpDecoderBlock2D`.
 struct AutoencoderLevel: Sendable {
   let name: String
   let resnets: [ResnetBlock]

@@ -49,7 +49,8 @@ struct AutoencoderDecoder: Sendable {
   }
 }
 
-/// From pictures to the mean and log variance of their latents: diffusers' `Encoder` with the `quant_conv` after it.
+/// From pictures to the mean and log variance of their latents: diffusers' `Encoder` with the
+/// `quant_conv` after it.
 struct AutoencoderEncoder: Sendable {
   let convolutionIn: Convolution
   let levels: [AutoencoderLevel]

@@ -15,7 +15,8 @@ package final class AutoencoderKL: Sendable {
   ///   - file: its `config.json`.
   ///   - weights: its tensors.
   ///   - withEncoder: whether to read the encoder's too.
-  /// - Throws: `Failure` for a setting that is not supported, and for a tensor that is missing or has another shape.
+  /// - Throws: `Failure` for a setting that is not supported, and for a tensor that is missing or
+  ///   has another shape.
   package init(
     config file: ModelConfig, weights: any TensorSource, withEncoder: Bool = false
   ) throws {
@@ -36,7 +37,8 @@ package final class AutoencoderKL: Sendable {
   /// - Parameters:
   ///   - latents: decoded one sample after the other.
   ///   - observer: sees the outputs of modules.
-  /// - Returns: [samples][out channels][height * downsampling][width * downsampling], nominally -1...1, not clamped.
+  /// - Returns: [samples][out channels][height * downsampling][width * downsampling], nominally
+  ///   -1...1, not clamped.
   package func decode(
     _ latents: Latents, observer: (any LayerObserver)? = nil
   ) -> [Float] {
@@ -62,7 +64,8 @@ package final class AutoencoderKL: Sendable {
   ///   - height: of the pictures, a multiple of `config.downsampling`.
   ///   - width: of the pictures, a multiple of `config.downsampling`.
   ///   - observer: sees the outputs of modules.
-  /// - Returns: [batch][mean, then log variance clamped to -30...20][height / downsampling][width / downsampling].
+  /// - Returns: [batch][mean, then log variance clamped to
+  ///   -30...20][height / downsampling][width / downsampling].
   package func encodeMoments(
     _ pictures: [Float], batch: Int, height: Int, width: Int,
     observer: (any LayerObserver)? = nil

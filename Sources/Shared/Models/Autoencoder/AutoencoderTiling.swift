@@ -2,13 +2,16 @@ import Kernels
 import Platform
 import Tensors
 
-/// Decoding in overlapping tiles that are blended, as diffusers' `AutoencoderKL.tiled_decode`: less memory, a slightly different picture.
+/// Decoding in overlapping tiles that are blended, as diffusers' `AutoencoderKL.tiled_decode`: less
+/// memory, a slightly different picture.
 extension AutoencoderKL {
-  /// As `decode` for one sample, in tiles of the size the model was trained on that overlap by a quarter.
+  /// As `decode` for one sample, in tiles of the size the model was trained on that overlap by a
+  /// quarter.
   ///
   /// - Parameter latents: of one sample.
   /// - Returns: [out channels][height * downsampling][width * downsampling].
-  /// - Throws: `Failure` when the model's `sample_size` cannot be cut into quarters of whole latents.
+  /// - Throws: `Failure` when the model's `sample_size` cannot be cut into quarters of whole
+  ///   latents.
   package func decodeTiled(_ latents: Latents) throws -> [Float] {
     let (height, width) = (latents.height, latents.width)
     let unit = 4 * config.downsampling

@@ -1,12 +1,14 @@
 import Foundation
 import Tensors
 
-/// Fixed (not learned) embeddings of positions and of scalars, as diffusers.models.embeddings computes them.
+/// Fixed (not learned) embeddings of positions and of scalars, as diffusers.models.embeddings
+/// computes them.
 package enum Embeddings {
   /// The sine-cosine table of `get_2d_sincos_pos_embed`, the position of each patch of a grid.
   ///
-  /// Half the channels hold the column, the other half the row, each as [sin | cos] over geometric frequencies. A grid of
-  /// another size than the one the model was trained on is stretched back to `base`.
+  /// Half the channels hold the column, the other half the row, each as [sin | cos] over geometric
+  /// frequencies. A grid of another size than the one the model was trained on is stretched back to
+  /// `base`.
   ///
   /// - Parameters:
   ///   - gridHeight: rows of patches.
@@ -49,7 +51,8 @@ package enum Embeddings {
     return table
   }
 
-  /// The sinusoid of `get_timestep_embedding` with `flip_sin_to_cos` and no frequency shift, in f32.
+  /// The sinusoid of `get_timestep_embedding` with `flip_sin_to_cos` and no frequency shift, in
+  /// f32.
   ///
   /// - Returns: [values.count][cos width/2 | sin width/2].
   package static func sinusoid(_ values: [Float], width: Int = 256) -> Matrix {

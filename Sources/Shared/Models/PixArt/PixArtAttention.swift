@@ -3,7 +3,8 @@ import Layers
 import Streams
 import Tensors
 
-/// Multi-head attention of PixArt: diffusers' `Attention` with biases and without query and key norms.
+/// Multi-head attention of PixArt: diffusers' `Attention` with biases and without query and key
+/// norms.
 package struct PixArtAttention: Sendable {
   package let name: String
   let heads: Int

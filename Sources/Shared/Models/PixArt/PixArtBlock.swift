@@ -2,10 +2,12 @@ import Layers
 import Streams
 import Tensors
 
-/// One of PixArt's transformer blocks: diffusers' `BasicTransformerBlock` with norm type `ada_norm_single`.
+/// One of PixArt's transformer blocks: diffusers' `BasicTransformerBlock` with norm type
+/// `ada_norm_single`.
 package struct PixArtBlock: TransformerBlock {
   package let name: String
-  /// The block's own part [6][D] of shift, scale and gate of self-attention, then of the feed-forward network.
+  /// The block's own part [6][D] of shift, scale and gate of self-attention, then of the
+  /// feed-forward network.
   private let table: ParameterTable
   private let selfAttention: PixArtAttention
   private let crossAttention: PixArtAttention

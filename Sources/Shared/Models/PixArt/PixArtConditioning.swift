@@ -3,7 +3,8 @@ import Layers
 import Streams
 import Tensors
 
-/// Two linear layers with SiLU between, on a sinusoid of 256 channels: diffusers' `TimestepEmbedding`.
+/// Two linear layers with SiLU between, on a sinusoid of 256 channels: diffusers'
+/// `TimestepEmbedding`.
 struct SinusoidEmbedding: Sendable {
   let linear1: Linear
   let linear2: Linear
@@ -56,7 +57,8 @@ struct PixArtConditioning: Sendable {
 
   /// The conditioning of a batch, one timestep per sample.
   ///
-  /// - Returns: `embedded` [samples][D], which the final layer reads, and `modulation` [samples][6][D], which the blocks share.
+  /// - Returns: `embedded` [samples][D], which the final layer reads, and `modulation`
+  ///   [samples][6][D], which the blocks share.
   func callAsFunction(
     timesteps: [Float], conditions: SizeConditions?, on direct: Direct
   ) -> (embedded: Matrix, modulation: Matrix) {

@@ -3,7 +3,8 @@ import Tensors
 
 /// The settings of diffusers' `PixArtTransformer2DModel`, read from its `config.json`.
 ///
-/// The older files of the same network say `Transformer2DModel`. Values that this implementation does not compute are refused by name.
+/// The older files of the same network say `Transformer2DModel`. Values that this implementation
+/// does not compute are refused by name.
 package struct PixArtConfig: Sendable {
   package let heads: Int
   package let headSize: Int

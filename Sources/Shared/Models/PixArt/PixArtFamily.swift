@@ -1,7 +1,8 @@
 import Tensors
 
 extension ModelFamily {
-  /// PixArt-alpha and PixArt-Sigma, which differ in the tokens of a prompt, in sizes and in weights.
+  /// PixArt-alpha and PixArt-Sigma, which differ in the tokens of a prompt, in sizes and in
+  /// weights.
   package static let pixArt = ModelFamily(
     pipelines: Array(PixArtTextEncoding.promptLengths.keys).sorted(),
     textEncoding: { try PixArtTextEncoding($0, promptLength: $1) },
@@ -10,8 +11,9 @@ extension ModelFamily {
 
 /// The text of PixArt pipelines: T5, without padding.
 ///
-/// Padding is left out: padded keys have no weight in the text encoder and none in the transformer's cross-attention
-/// (their logits are 10,000 lower, which is exactly 0 after the softmax), so the pictures are the same and cost less.
+/// Padding is left out: padded keys have no weight in the text encoder and none in the
+/// transformer's cross-attention (their logits are 10,000 lower, which is exactly 0 after the
+/// softmax), so the pictures are the same and cost less.
 struct PixArtTextEncoding: TextEncoding {
   /// Tokens of a padded prompt, `max_sequence_length` of the pipeline in diffusers.
   static let promptLengths = ["PixArtAlphaPipeline": 120, "PixArtSigmaPipeline": 300]

@@ -3,7 +3,8 @@ import Platform
 import Streams
 import Tensors
 
-/// The text's way into the blocks: two linear layers with GELU between, diffusers' `PixArtAlphaTextProjection`.
+/// The text's way into the blocks: two linear layers with GELU between, diffusers'
+/// `PixArtAlphaTextProjection`.
 struct PixArtCaption: Sendable {
   let linear1: Linear
   let linear2: Linear
@@ -23,7 +24,8 @@ struct PixArtCaption: Sendable {
 
   /// Projects the text encoder's states to the width of the blocks.
   ///
-  /// Positions that are padding in every sample are left out: their weight, exp(-10000 + ...), is exactly 0 in f32.
+  /// Positions that are padding in every sample are left out: their weight, exp(-10000 + ...), is
+  /// exactly 0 in f32.
   ///
   /// - Parameters:
   ///   - states: [samples * length][caption channels], padded to one length.
@@ -54,7 +56,8 @@ struct PixArtCaption: Sendable {
     return ProjectedText(tokens: used, states: text, bias: bias, valid: valid)
   }
 
-  /// One past the last real token of any sample; the whole length when a sample has none, whose attention is then even over all of it.
+  /// One past the last real token of any sample; the whole length when a sample has none, whose
+  /// attention is then even over all of it.
   private static func usedLength(mask: [Bool], samples: Int, length: Int) -> Int {
     let ends = (0..<samples).map { sample in
       mask[(sample * length)..<((sample + 1) * length)].lastIndex(of: true)

@@ -26,7 +26,8 @@ package final class PixArtTransformer: DiffusionTransformer {
 
   /// Views the weights of a model folder's `transformer`; nothing is computed.
   ///
-  /// - Throws: `Failure` for a setting that is not supported, and for a tensor that is missing or has another shape.
+  /// - Throws: `Failure` for a setting that is not supported, and for a tensor that is missing or
+  ///   has another shape.
   package init(_ parts: TransformerParts) throws {
     let config = try PixArtConfig(parts.config)
     let (width, patch) = (config.width, config.patchSize)
@@ -76,8 +77,9 @@ package final class PixArtTransformer: DiffusionTransformer {
     return grid(latents).unpatchify(output, channels: config.outChannels)
   }
 
-  /// What the last block's output [samples * tokens][D] becomes: LN(x) * (1 + scale + e) + shift + e, projected; the timestep's
-  /// embedding e [samples][D] enters as it is.
+  /// What the last block's output [samples * tokens][D] becomes:
+  /// LN(x) * (1 + scale + e) + shift + e, projected; the timestep's embedding e [samples][D] enters
+  /// as it is.
   ///
   /// - Returns: [samples * tokens][patch][patch][out channels].
   package func output<O: Operations>(
@@ -93,8 +95,8 @@ package final class PixArtTransformer: DiffusionTransformer {
         epsilon: PixArtTransformer.finalEpsilon), valid: nil)[0]
   }
 
-  /// What comes before the blocks: `hidden` [samples * tokens][D], `embedded` [samples][D] for the final norm and `modulation`
-  /// [samples][6][D] for the blocks.
+  /// What comes before the blocks: `hidden` [samples * tokens][D], `embedded` [samples][D] for the
+  /// final norm and `modulation` [samples][6][D] for the blocks.
   package func inputs(
     _ latents: Latents, _ timesteps: [Float], _ conditions: SizeConditions?, _ direct: Direct
   ) -> (hidden: Matrix, embedded: Matrix, modulation: Matrix) {

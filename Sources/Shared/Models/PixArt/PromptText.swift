@@ -1,4 +1,5 @@
-/// How the PixArt pipelines prepare a prompt with `clean_caption` off: `prompt.lower().strip()`, as Python does it.
+/// How the PixArt pipelines prepare a prompt with `clean_caption` off: `prompt.lower().strip()`, as
+/// Python does it.
 package func preparedPrompt(_ prompt: String) -> String {
   let scalars = Array(prompt.unicodeScalars)
   var lowered = String.UnicodeScalarView()
@@ -15,7 +16,8 @@ package func preparedPrompt(_ prompt: String) -> String {
   return String(lowered[first...last])
 }
 
-/// Unicode's Final_Sigma: a cased letter before, none after, case-ignorable characters between not counted.
+/// Unicode's Final_Sigma: a cased letter before, none after, case-ignorable characters between not
+/// counted.
 private func isFinalSigma(_ scalars: [Unicode.Scalar], _ index: Int) -> Bool {
   func isCased(_ part: some Sequence<Unicode.Scalar>) -> Bool {
     part.first { !$0.properties.isCaseIgnorable }?.properties.isCased ?? false

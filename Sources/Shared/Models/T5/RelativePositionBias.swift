@@ -2,8 +2,8 @@ import Foundation
 import Platform
 import Tensors
 
-/// T5's relative position bias (transformers `T5Attention.compute_bias`, bidirectional): one number a head for each bucket
-/// of key - query distances, added to the logits.
+/// T5's relative position bias (transformers `T5Attention.compute_bias`, bidirectional): one number
+/// per head for each bucket of key - query distances, added to the logits.
 package struct RelativePositionBias {
   let buckets: Int
   let maxDistance: Int
@@ -33,7 +33,8 @@ package struct RelativePositionBias {
     return table
   }
 
-  /// The bucket of `distance` = key - query: exact up to a quarter of the buckets, then logarithmic up to `maxDistance`.
+  /// The bucket of `distance` = key - query: exact up to a quarter of the buckets, then logarithmic
+  /// up to `maxDistance`.
   package func bucket(_ distance: Int) -> Int {
     let half = buckets / 2
     let exact = half / 2

@@ -3,9 +3,11 @@ import Layers
 import Streams
 import Tensors
 
-/// One block of the T5 encoder: self-attention and a gated feed-forward, each on a normed input and added to it.
+/// One block of the T5 encoder: self-attention and a gated feed-forward, each on a normed input and
+/// added to it.
 ///
-/// `x += o(softmax(q k^T + position bias) v)`, `x += wo(gelu(wi_0 n) * wi_1 n)`; no biases, no 1/sqrt(d).
+/// `x += o(softmax(q k^T + position bias) v)`, `x += wo(gelu(wi_0 n) * wi_1 n)`; no biases, no
+/// 1/sqrt(d).
 final class T5Block {
   /// What every block of one call shares.
   struct Context {
@@ -78,7 +80,8 @@ final class T5Block {
     x.add(down(hidden))
   }
 
-  /// Attention of all queries over the real keys, sample by sample: a masked key has weight exactly 0 in the original.
+  /// Attention of all queries over the real keys, sample by sample: a masked key has weight exactly
+  /// 0 in the original.
   private func attend(_ q: Matrix, _ k: Matrix, _ v: Matrix, _ context: Context) -> Matrix {
     func part(_ x: Matrix, _ sample: Int, _ rows: Int) -> Matrix {
       let copy = Matrix(rows: rows, columns: x.columns)

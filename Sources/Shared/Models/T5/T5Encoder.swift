@@ -5,7 +5,8 @@ import Tensors
 
 /// The encoder of T5 v1.1 and mT5 (transformers `T5EncoderModel`, `MT5EncoderModel`), in f32.
 ///
-/// Attention sees the real tokens only; padded positions are queries as well, as in the original, so their outputs exist.
+/// Attention sees the real tokens only; padded positions are queries as well, as in the original,
+/// so their outputs exist.
 package final class T5Encoder {
   package let width: Int
   package let vocabulary: Int
@@ -19,7 +20,8 @@ package final class T5Encoder {
 
   /// Reads `config.json` and the weights (one file or shards) in `folder`.
   ///
-  /// - Throws: `Failure` for a missing tensor, another shape, or a configuration that this does not compute.
+  /// - Throws: `Failure` for a missing tensor, another shape, or a configuration that this does not
+  ///   compute.
   package init(folder: String) throws {
     let config = try ModelConfig("\(folder)/config.json")
     let source = try Checkpoint(folder: folder)
@@ -37,7 +39,9 @@ package final class T5Encoder {
           + "them, found \(buckets) and \(distance)")
     }
     let (inner, overflow) = heads.multipliedReportingOverflow(by: try config.size("d_kv"))
-    guard !overflow else { throw Failure(config.path, "d_kv: expected a head size, found \(config.found("d_kv"))") }
+    guard !overflow else {
+      throw Failure(config.path, "d_kv: expected a head size, found \(config.found("d_kv"))")
+    }
 
     let names = ["shared.weight", "encoder.embed_tokens.weight"]
     let name = names.first { source.find($0) != nil } ?? names[0]

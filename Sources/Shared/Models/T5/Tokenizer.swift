@@ -3,11 +3,13 @@ import Foundation
 import Platform
 import Tensors
 
-/// T5's tokenizer: SentencePiece ids, `</s>` after truncation, padding on the right (transformers `T5Tokenizer`).
+/// T5's tokenizer: SentencePiece ids, `</s>` after truncation, padding on the right (transformers
+/// `T5Tokenizer`).
 ///
-/// Special tokens written out in a prompt (`</s>`, `<pad>`, `<unk>`, `<extra_id_3>`) become their single ids, as in
-/// transformers. *Limitations:* text between them follows the SentencePiece library; the rewritten tokenizer of
-/// transformers 5 differs there on a few unusual characters (U+0085, stacked combining marks) and ignores byte fallback.
+/// Special tokens written out in a prompt (`</s>`, `<pad>`, `<unk>`, `<extra_id_3>`) become their
+/// single ids, as in transformers. *Limitations:* text between them follows the SentencePiece
+/// library; the rewritten tokenizer of transformers 5 differs there on a few unusual characters
+/// (U+0085, stacked combining marks) and ignores byte fallback.
 package final class Tokenizer: @unchecked Sendable {
   /// Token ids and which of them are real, [length] each.
   package struct Tokens: Equatable, Sendable {
@@ -19,7 +21,8 @@ package final class Tokenizer: @unchecked Sendable {
   package let path: String
   /// The ids the model file and the extra ids on top of it span: 0..<size.
   package let size: Int
-  /// `model_max_length` of the configuration, when it names a usable length; the pipeline's own length goes before it.
+  /// `model_max_length` of the configuration, when it names a usable length; the pipeline's own
+  /// length goes before it.
   package let suggestedLength: Int?
   package let padID: Int32
   package let endID: Int32
@@ -118,7 +121,8 @@ package final class Tokenizer: @unchecked Sendable {
   private func pieces(of bytes: ArraySlice<UInt8>) throws -> [Int32] {
     try bytes.withUnsafeBytes { raw in
       let text = raw.assumingMemoryBound(to: CChar.self).baseAddress
-      // Normalization may lengthen text (one ligature to 18 letters), so the first guess can be too small.
+      // Normalization may lengthen text (one ligature to 18 letters), so the first guess can be too
+      // small.
       var capacity = bytes.count + 16
       while true {
         var count = 0

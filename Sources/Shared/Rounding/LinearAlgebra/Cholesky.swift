@@ -2,9 +2,11 @@ import Kernels
 import Platform
 import Tensors
 
-/// Replaces the lower triangle of A [count][count] by its Cholesky factor L, A = L L', in blocks of 128 columns.
+/// Replaces the lower triangle of A [count][count] by its Cholesky factor L, A = L L', in blocks of
+/// 128 columns.
 ///
-/// Diagonal blocks are factored in f64, everything else in the matrix's type. What lies above the diagonal is left undefined.
+/// Diagonal blocks are factored in f64, everything else in the matrix's type. What lies above the
+/// diagonal is left undefined.
 ///
 /// - Parameters:
 ///   - a: [count][count].
@@ -53,7 +55,8 @@ func choleskyFactorize<M: MatrixStorage>(_ a: M, smallestPivot: Double) -> Bool 
   return true
 }
 
-/// Factors a block of at most 128 columns in place and returns the inverse of its factor, [width][width] lower.
+/// Factors a block of at most 128 columns in place and returns the inverse of its factor,
+/// [width][width] lower.
 private func factorizeDiagonalBlock<M: MatrixStorage>(
   _ block: MatrixBlock<M>, smallestPivot: Double
 ) -> [Double]? {

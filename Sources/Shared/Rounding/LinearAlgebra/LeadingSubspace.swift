@@ -4,14 +4,17 @@ import Tensors
 
 /// The leading eigenvectors of S = P W', symmetric and not negative, by subspace iteration in f64.
 ///
-/// S is never formed: a step is two thin products. More vectors are iterated than are asked for, so that the wanted ones
-/// stand out: what is missing of the energy of eigenvalue l_j falls by (l_p / l_j)^2 a step, p the vectors iterated.
-/// Products run over chunks that depend on the shape alone, from a fixed start: the same bytes for any number of threads.
+/// S is never formed: a step is two thin products. More vectors are iterated than are asked for, so
+/// that the wanted ones stand out: what is missing of the energy of eigenvalue l_j falls by
+/// (l_p / l_j)^2 a step, p the vectors iterated. Products run over chunks that depend on the shape
+/// alone, from a fixed start: the same bytes for any number of threads.
 struct LeadingSubspace {
-  /// Orthonormal columns [outputs][count], by descending eigenvalue; columns of 0 where S has no further direction.
+  /// Orthonormal columns [outputs][count], by descending eigenvalue; columns of 0 where S has no
+  /// further direction.
   let vectors: [Double]
 
-  /// Weights (256x256, output metric): the energy that 32 vectors miss is 4e-5 of theirs after 4 steps, 3e-9 after 16.
+  /// Weights (256x256, output metric): the energy that 32 vectors miss is 4e-5 of theirs after 4
+  /// steps, 3e-9 after 16.
   private static let steps = 16
 
   /// - Parameters:
@@ -21,7 +24,8 @@ struct LeadingSubspace {
   init(of weight: Matrix, transformed: Matrix, count: Int) {
     let (rows, columns) = (weight.rows, weight.columns)
     precondition(count <= min(rows, columns), "no more directions than the weight has")
-    // The kernel's products are fastest by 64 columns; 8 more than wanted make the last ones converge.
+    // The kernel's products are fastest by 64 columns; 8 more than wanted make the last ones
+    // converge.
     let width = min((count + 8 + 63) / 64 * 64, rows, columns)
     var random = SplitMix64(state: 1)
     // 53 bits of a word, -.5 to .5.
@@ -64,8 +68,8 @@ func wideProduct(
   return product.values
 }
 
-/// The columns of `matrix` [rows][columns] made orthonormal in their order (modified Gram-Schmidt, twice); one that depends on those
-/// before it becomes 0.
+/// The columns of `matrix` [rows][columns] made orthonormal in their order (modified Gram-Schmidt,
+/// twice); one that depends on those before it becomes 0.
 private func orthonormalized(_ matrix: [Double], _ rows: Int, _ columns: Int) -> [Double] {
   // [columns][rows], so that a vector lies in one piece.
   var vectors = [Double](repeating: 0, count: rows * columns)

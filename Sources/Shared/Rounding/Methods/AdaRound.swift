@@ -4,11 +4,13 @@ import Kernels
 import Platform
 import Tensors
 
-/// AdaRound on the Gram matrix: minimises (w~ - w)' H (w~ - w) + regulariser per row by Adam, then hardens.
+/// AdaRound on the Gram matrix: minimises (w~ - w)' H (w~ - w) + regulariser per row by Adam, then
+/// hardens.
 ///
-/// The same expectation as on inputs, without them: the gradient by w~ is one dense product (W~ - W) H an iteration.
-/// FP4DiT's schedule: no regulariser for the first fifth, then beta from 20 to 2 in a line. Rows are independent, so each chunk of rows runs all
-/// its iterations by itself.
+/// The same expectation as on inputs, without them: the gradient by w~ is one dense product
+/// (W~ - W) H an iteration. FP4DiT's schedule: no regulariser for the first fifth, then beta from
+/// 20 to 2 in a line. Rows are independent, so each chunk of rows runs all its iterations by
+/// itself.
 package struct AdaRound {
   let weight: Matrix
   let objective: SiteObjective
@@ -58,7 +60,8 @@ package struct AdaRound {
     // d/dw~ of e' H e is 2 e H.
     let doubled = weights.map { 2 * $0 }
     var points: [RoundingTrace.Point] = []
-    /// The chunk's loss for the weights in `residual`, which become their distance from the float weights.
+    /// The chunk's loss for the weights in `residual`, which become their distance from the float
+    /// weights.
     func loss() -> Double {
       differentiate()
       return rowDots(residual, gradient).reduce(0, +)
@@ -111,7 +114,8 @@ package struct AdaRound {
     return points
   }
 
-  /// The regulariser's exponent, from 20 down to 2 in a line; nil in the first fifth of the iterations, where it is off.
+  /// The regulariser's exponent, from 20 down to 2 in a line; nil in the first fifth of the
+  /// iterations, where it is off.
   package static func beta(_ iteration: Int, of total: Int) -> Double? {
     let start = 0.2 * Double(total)
     guard Double(iteration) >= start else { return nil }

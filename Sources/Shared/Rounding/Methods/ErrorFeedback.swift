@@ -3,10 +3,11 @@ import Kernels
 import Platform
 import Tensors
 
-/// GPTQ (arXiv 2210.17323): rounds channel by channel, each after taking up the error of those before.
+/// GPTQ (arXiv 2210.17323): rounds channel by channel, each after taking up the error of those
+/// before.
 ///
-/// Blocks of 128 channels: rank-1 updates inside, one dense product for all channels after the block. Scales are
-/// static, from the original weights, in the original groups.
+/// Blocks of 128 channels: rank-1 updates inside, one dense product for all channels after the
+/// block. Scales are static, from the original weights, in the original groups.
 ///
 /// - Parameters:
 ///   - weight: [rows][columns].

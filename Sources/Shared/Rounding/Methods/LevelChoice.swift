@@ -69,13 +69,15 @@ extension LayerProblem {
     Levels.nearest(weight, scales: scales, mode: options.sharedBitMode)
   }
 
-  /// Fits the branch, if there is to be one, and chooses the levels of what it leaves by the method of `options`.
+  /// Fits the branch, if there is to be one, and chooses the levels of what it leaves by the method
+  /// of `options`.
   ///
   /// - Parameters:
   ///   - options: how.
   ///   - trace: hears how the losses of AdaRound fall.
   /// - Returns: the levels and the branch.
-  /// - Throws: `Failure` when a weight is not finite, the weight does not fit the statistics or the rank, or an option is out of range.
+  /// - Throws: `Failure` when a weight is not finite, the weight does not fit the statistics or the
+  ///   rank, or an option is out of range.
   package func choose(
     _ options: RoundingOptions, trace: RoundingTrace.Listener? = nil
   ) throws -> LevelChoice {

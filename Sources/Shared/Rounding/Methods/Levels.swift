@@ -3,7 +3,8 @@ import Kernels
 import Platform
 import Tensors
 
-/// Scales, and the level of each weight [rows][columns] as a float: codes while they are being chosen.
+/// Scales, and the level of each weight [rows][columns] as a float: codes while they are being
+/// chosen.
 package struct Levels {
   package internal(set) var scales: GroupScales
   package let matrix: Matrix
@@ -12,7 +13,8 @@ package struct Levels {
     (self.scales, self.matrix) = (scales, matrix)
   }
 
-  /// Writes the values level * scale of `rows`, exact in f32 for F16 scales, to `values` [rows.count][columns].
+  /// Writes the values level * scale of `rows`, exact in f32 for F16 scales, to `values`
+  /// [rows.count][columns].
   package func copyValues(_ rows: Range<Int>, to values: UnsafeMutablePointer<Float>) {
     for (index, row) in rows.enumerated() {
       let (v, target) = (matrix.row(row), values + index * matrix.columns)
@@ -67,7 +69,7 @@ package struct Levels {
     return matrix.count > 0 ? Double(zeros) / Double(matrix.count) : 0
   }
 
-  /// One code a byte, [rows][columns].
+  /// One code per byte, [rows][columns].
   package func codes() -> [UInt8] { scales.codes(of: matrix) }
 
   /// The levels nearest to `weight` for these scales.

@@ -10,12 +10,12 @@ package enum RankMetric: String, Sendable, CaseIterable {
   case weight
 }
 
-/// A 16-bit branch of low rank beside the codes, W' = up down + V, which sees the prepared input before it is rounded (SVDQuant,
-/// arXiv 2411.05007).
+/// A 16-bit branch of low rank beside the codes, W' = up down + V, which sees the prepared input
+/// before it is rounded (SVDQuant, arXiv 2411.05007).
 ///
-/// With H = F F' the nearest L of rank r in the metric of H is (W' F)_r F^-1 (FRONTIER.md section 1): Eckart and Young for W' F. As
-/// (W' F)_r = U U' W' F with U its first r left singular vectors, L = U (U' W'), and U are the leading eigenvectors of
-/// W' H W'': no factor of H and no inverse is needed.
+/// With H = F F' the nearest L of rank r in the metric of H is (W' F)_r F^-1: Eckart and Young for
+/// W' F. As (W' F)_r = U U' W' F with U its first r left singular vectors, L = U (U' W'), and U are
+/// the leading eigenvectors of W' H W'': no factor of H and no inverse is needed.
 package struct LowRankBranch: Sendable {
   /// [outputs][rank], Float16 values.
   package let up: Matrix
@@ -52,7 +52,8 @@ package struct LowRankBranch: Sendable {
     up = Matrix(rows: rows, columns: rank)
     down = Matrix(rows: rank, columns: columns)
     for i in 0..<rank {
-      // Both factors equally large, by a power of two: weights far from 1 would leave one of them below F16's normal numbers.
+      // Both factors equally large, by a power of two: weights far from 1 would leave one of them
+      // below F16's normal numbers.
       var (largestUp, largestDown) = (0.0, 0.0)
       for n in 0..<rows { largestUp = max(largestUp, abs(vectors[n * rank + i])) }
       for k in 0..<columns { largestDown = max(largestDown, abs(coefficients[k * rank + i])) }

@@ -30,7 +30,8 @@ package struct RoundedLayer: Sendable {
   package let quantized: QuantizedMatrix
   /// What runs in 16 bits beside V.
   package let branch: LowRankBranch?
-  /// [outputs], to be added to the bias: W c, and with bias correction (W' - V), the branch counted, times the mean of x'.
+  /// [outputs], to be added to the bias: W c, and with bias correction (W' - V), the branch
+  /// counted, times the mean of x'.
   package let biasCorrection: [Float]
   package let report: RoundingReport
 
@@ -46,7 +47,8 @@ package struct RoundedLayer: Sendable {
 
 /// What rounding cost a layer, on the statistics it was rounded for.
 ///
-/// Errors are tr((V - W) C (V - W)') / tr(W G W') with V the codes and the branch, C centred when the bias is corrected, not damped.
+/// Errors are tr((V - W) C (V - W)') / tr(W G W') with V the codes and the branch, C centred when
+/// the bias is corrected, not damped.
 package struct RoundingReport: Sendable {
   package let method: RoundingMethod
   /// Of nearest rounding with absmax scales.
@@ -56,7 +58,8 @@ package struct RoundingReport: Sendable {
   package let sparsity: Double
   /// Codes that are not the nearest, for their group's scale, to what the branch leaves.
   package let changedCodes: Int
-  /// The damped objective after each stage of a descent (nearest, gptq, each round, the best rows); else the final one.
+  /// The damped objective after each stage of a descent (nearest, gptq, each round, the best rows);
+  /// else the final one.
   package let losses: [Double]
   /// Whether the factorization was done in f32; nil when there was none.
   package let isSinglePrecision: Bool?
@@ -76,7 +79,8 @@ package struct RoundingReport: Sendable {
 ///   - options: how.
 ///   - trace: hears how the losses of AdaRound fall.
 /// - Returns: codes, scales, the correction of the bias, and what they cost.
-/// - Throws: `Failure` when a weight is not finite, the weight does not fit the statistics or the rank, or an option is out of range.
+/// - Throws: `Failure` when a weight is not finite, the weight does not fit the statistics or the
+///   rank, or an option is out of range.
 package func round(
   _ problem: LayerProblem, options: RoundingOptions, trace: RoundingTrace.Listener? = nil
 ) throws -> RoundedLayer {
@@ -90,7 +94,8 @@ extension LayerProblem {
   ///
   /// - Parameters:
   ///   - choice: of a method.
-  ///   - shift: [outputs], added to the bias beyond what the centre and the correction of the bias add.
+  ///   - shift: [outputs], added to the bias beyond what the centre and the correction of the bias
+  ///     add.
   ///   - options: the format, the method's name.
   ///   - start: when the work on the layer began.
   /// - Returns: the layer as it is stored.

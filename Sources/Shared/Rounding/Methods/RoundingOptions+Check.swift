@@ -18,7 +18,7 @@ extension RoundingOptions {
     }
     guard layout.grouping != .weight || [.nearest, .adaround].contains(method) else {
       throw Failure(
-        "method \(method.rawValue): expected nearest or adaround for one scale a weight")
+        "method \(method.rawValue): expected nearest or adaround for one scale of the whole weight")
     }
     guard adaRound.iterations >= 1 else {
       throw Failure("iterations: expected at least 1, found \(adaRound.iterations)")

@@ -14,9 +14,11 @@ package enum ScaleSearch: String, Sendable, CaseIterable {
   case absmax
   /// The clip of 25 between .5 and 1.1 of that with the least squared weight error.
   case mse
-  /// The same by output error: channels weighted by the diagonal of the objective; `nearest` uses the group's whole block of it.
+  /// The same by output error: channels weighted by the diagonal of the objective; `nearest` uses
+  /// the group's whole block of it.
   case output
-  /// Between that and 1.5 times it, for NVFP4, by squared weight error (Four over Six, arXiv 2512.02010).
+  /// Between that and 1.5 times it, for NVFP4, by squared weight error (Four over Six, arXiv
+  /// 2512.02010).
   case fourOverSix = "four-over-six"
 }
 
@@ -31,7 +33,8 @@ package enum ColumnOrder: String, Sendable, CaseIterable {
 package struct ObjectiveOptions: Sendable {
   /// Added to the diagonal, in units of its mean.
   package var damping = 0.01
-  /// The mean input's error goes into the bias, so that the centred Gram is what remains to minimise.
+  /// The mean input's error goes into the bias, so that the centred Gram is what remains to
+  /// minimise.
   package var biasCorrection = true
   package var order = ColumnOrder.descending
 
@@ -42,8 +45,8 @@ package struct RoundingOptions: Sendable {
   package var method = RoundingMethod.descent
   /// How the weight is stored; its format is that of the layer, or the first of its candidates.
   package var layout: WeightLayout
-  /// The formats that a layer may get; more than one only with one scale a weight, in the best
-  /// of them (`GreedySearch`).
+  /// The formats that a layer may get; more than one only with one scale of the whole weight, in
+  /// the best of them (`GreedySearch`).
   package private(set) var candidates: [NumberFormat]
   package var scaleSearch = ScaleSearch.output
   /// How formats round whose weights share a bit.
@@ -70,10 +73,12 @@ package struct AdaRoundOptions: Sendable {
   package var scaleAware = true
   /// The rate at which V moves in a weight of the layer's median step, an Adam step.
   package var learningRate = 0.05
-  /// Weight of the rounding regulariser in units where nearest rounding costs 1 for each weight of the row.
+  /// Weight of the rounding regulariser in units where nearest rounding costs 1 for each weight of
+  /// the row.
   ///
-  /// So it does not depend on the number of tokens. It must dominate at the end: e2m1, 192x1152 with absmax scales, nearest
-  /// 124e-4, 500 iterations: 38.8, 33.8, 32.8, 31.8e-4 at 30, 300, 1000, 10000.
+  /// So it does not depend on the number of tokens. It must dominate at the end: e2m1, 192x1152
+  /// with absmax scales, nearest 124e-4, 500 iterations: 38.8, 33.8, 32.8, 31.8e-4 at 30, 300,
+  /// 1000, 10000.
   package var regulariser = 1000.0
 
   package init() {}

@@ -1,15 +1,18 @@
 import Foundation
 import Platform
 
-/// How the losses of each unit fell while it was learned, for `fpq-round --trace`: about fifty points a unit.
+/// How the losses of each unit fell while it was learned, for `fpq-round --trace`: about fifty
+/// points a unit.
 package final class RoundingTrace {
   package struct Point: Sendable {
     package let iteration: Int
-    /// Of the weights as they are learned, in units of what nearest rounding with the same scales costs.
+    /// Of the weights as they are learned, in units of what nearest rounding with the same scales
+    /// costs.
     package var soft: Double
     /// Of the weights as they would be hardened at that iteration, in the same units.
     package var hard: Double
-    /// The mean of 1 - |2h - 1|^beta over the unit's weights: 0 when all are decided; nil while there is none.
+    /// The mean of 1 - |2h - 1|^beta over the unit's weights: 0 when all are decided; nil while
+    /// there is none.
     package var regulariser: Double?
     package var beta: Double?
 
@@ -26,7 +29,8 @@ package final class RoundingTrace {
 
   package init() {}
 
-  /// Whether iteration `iteration` of `total` is shown; `total` itself is the end, after the last one.
+  /// Whether iteration `iteration` of `total` is shown; `total` itself is the end, after the last
+  /// one.
   package static func shows(_ iteration: Int, of total: Int) -> Bool {
     iteration % max(1, total / 50) == 0 || iteration == total
   }

@@ -4,11 +4,12 @@ import Kernels
 import Platform
 import Tensors
 
-/// Weights between their two neighbouring codes, for AdaRound (arXiv 2004.10568) and its scale-aware form (FP4DiT section 2).
+/// Weights between their two neighbouring codes, for AdaRound (arXiv 2004.10568) and its
+/// scale-aware form (FP4DiT).
 ///
-/// w~ = clamp(base + h(V) s, low, high), base = floor(w / s) s on the signed value, s the step of w's binade,
-/// h(V) = clip(1.2 sigmoid(V) - .1, 0, 1). The variable is V' = s V (scale-aware) or V; both round up where it is not negative. All arrays
-/// are [rows][columns] of a chunk of rows.
+/// w~ = clamp(base + h(V) s, low, high), base = floor(w / s) s on the signed value, s the step of
+/// w's binade, h(V) = clip(1.2 sigmoid(V) - .1, 0, 1). The variable is V' = s V (scale-aware) or V;
+/// both round up where it is not negative. All arrays are [rows][columns] of a chunk of rows.
 package final class SoftRounding {
   package let scales: GroupScales
   package let isScaleAware: Bool
@@ -53,7 +54,8 @@ package final class SoftRounding {
     }
   }
 
-  /// The value at or below the weight `w`, and how far it is to the next one above; of the last value, from the one before.
+  /// The value at or below the weight `w`, and how far it is to the next one above; of the last
+  /// value, from the one before.
   static func neighbours(
     of w: Double, _ group: GroupScales.Group, _ table: LevelTable
   ) -> (base: Double, step: Double) {
@@ -107,7 +109,8 @@ package final class SoftRounding {
     adam.step(variable, gradient, rate: rate)
   }
 
-  /// Writes the level of each weight, rounded up where the variable is not negative, to the chunk's rows of `levels`.
+  /// Writes the level of each weight, rounded up where the variable is not negative, to the chunk's
+  /// rows of `levels`.
   package func harden(to levels: Matrix) {
     for index in 0..<base.rows {
       let row = firstRow + index

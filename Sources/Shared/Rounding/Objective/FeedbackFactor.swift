@@ -2,15 +2,17 @@ import Kernels
 import Platform
 import Tensors
 
-/// What carries the error of a rounded channel to the channels not yet rounded, by one factorization of H.
+/// What carries the error of a rounded channel to the channels not yet rounded, by one
+/// factorization of H.
 ///
-/// In rounding order H = L L' with L upper triangular and M = L diag(L)^-1: the next channel is rounded from
-/// w_k + sum over j < k of (w_j - q_j) M_jk. This is GPTQ (LDLQ, Babai's nearest plane) without the inverse and second
-/// factorization of the published form (FRONTIER.md section 1).
+/// In rounding order H = L L' with L upper triangular and M = L diag(L)^-1: the next channel is
+/// rounded from w_k + sum over j < k of (w_j - q_j) M_jk. This is GPTQ (LDLQ, Babai's nearest
+/// plane) without the inverse and second factorization of the published form.
 package struct FeedbackFactor: Sendable {
   /// `order[k]` is the input channel that is rounded k-th.
   package let order: [Int]
-  /// M [inputs][inputs] in rounding order, unit upper triangular; only what is above the diagonal is defined.
+  /// M [inputs][inputs] in rounding order, unit upper triangular; only what is above the diagonal
+  /// is defined.
   package let matrix: Matrix
   /// Whether f32 sufficed.
   package let isSinglePrecision: Bool
@@ -49,7 +51,8 @@ package struct FeedbackFactor: Sendable {
   }
 }
 
-/// Writes H in reversed rounding order: its lower factor, reversed back, is the upper factor in rounding order.
+/// Writes H in reversed rounding order: its lower factor, reversed back, is the upper factor in
+/// rounding order.
 private func fill<M: MatrixStorage>(
   _ target: M, _ hessian: Matrix, _ order: [Int], extra: Double
 ) {

@@ -2,12 +2,13 @@ import Kernels
 import Platform
 import Tensors
 
-/// What a layer reads in the float network, x, and behind layers that are rounded already, z, of the same tokens; and the weight that makes
-/// of z what the float layer makes of x.
+/// What a layer reads in the float network, x, and behind layers that are rounded already, z, of
+/// the same tokens; and the weight that makes of z what the float layer makes of x.
 ///
-/// W* = W (1 + E[(x - z) z'] (E[z z'] + damping d I)^-1), d the mean of the diagonal: the least squares solution of W* z = W x, as in
-/// GPTAQ (arXiv 2504.02692) and Qronos. Errors of the layers before are made up for as far as z tells them, before they add up over
-/// blocks and steps; what W* asks of the codes is then rounded like any weight.
+/// W* = W (1 + E[(x - z) z'] (E[z z'] + damping d I)^-1), d the mean of the diagonal: the least
+/// squares solution of W* z = W x, as in GPTAQ (arXiv 2504.02692) and Qronos. Errors of the layers
+/// before are made up for as far as z tells them, before they add up over blocks and steps; what W*
+/// asks of the codes is then rounded like any weight.
 package final class PrefixCorrection {
   package let inputs: Int
   private var tokens = 0
@@ -54,7 +55,8 @@ package final class PrefixCorrection {
   /// The mean of z - x, [inputs].
   package var meanShift: [Double] { lost.map { tokens > 0 ? -$0 / Double(tokens) : 0 } }
 
-  /// E[(x - z) z'] (E[z z'] + damping d I)^-1 [inputs][inputs], about the means where the bias is corrected.
+  /// E[(x - z) z'] (E[z z'] + damping d I)^-1 [inputs][inputs], about the means where the bias is
+  /// corrected.
   ///
   /// Nil where nothing differs, and where rounding errors hide the answer.
   package func change(damping: Double, isCentred: Bool) -> Matrix? {

@@ -5,9 +5,11 @@ import Tensors
 
 /// How inputs are prepared for few bits, `fpq-round --center --smooth --hadamard`.
 package struct InputOptions: Sendable {
-  /// Subtract the mean of each channel; after the GELU, when there is no rotation, its lower bound, so that codes need no sign.
+  /// Subtract the mean of each channel; after the GELU, when there is no rotation, its lower bound,
+  /// so that codes need no sign.
   package var centers = false
-  /// The exponent alpha of SmoothQuant's balance s = spread(x)^alpha / rms(w)^(1 - alpha); nil: none.
+  /// The exponent alpha of SmoothQuant's balance s = spread(x)^alpha / rms(w)^(1 - alpha); nil:
+  /// none.
   package var smoothing: Double?
   /// Channels of a block of the Hadamard transform, at most; 1: none.
   package var hadamard = 1
@@ -54,7 +56,8 @@ package struct SiteInput {
     transform = InputTransform(center: center, smooth: smooth, hadamard: hadamard)
   }
 
-  /// spread^alpha / rms^(1 - alpha) of each channel, about 1 on average; 1 for channels without either.
+  /// spread^alpha / rms^(1 - alpha) of each channel, about 1 on average; 1 for channels without
+  /// either.
   private static func balance(_ spread: [Double], _ weights: [Matrix], alpha: Double) -> [Float] {
     let rows = weights.reduce(0) { $0 + $1.rows }
     let raw = spread.indices.map { k -> Double in

@@ -5,9 +5,10 @@ import Tensors
 
 /// The quadratic that every layer of one input site minimises, from the site's statistics.
 ///
-/// A row v of codes for the weights w costs (v - w)' H (v - w), H = C + damping d I, d the mean of C's diagonal, all in the
-/// channels of the prepared input x'. C is the covariance of x' with bias correction, its second moment without.
-/// A site that was never seen has H = I: all methods then minimise the weight error.
+/// A row v of codes for the weights w costs (v - w)' H (v - w), H = C + damping d I, d the mean of
+/// C's diagonal, all in the channels of the prepared input x'. C is the covariance of x' with bias
+/// correction, its second moment without. A site that was never seen has H = I: all methods then
+/// minimise the weight error.
 package final class SiteObjective: Sendable {
   package let site: String
   package let inputs: Int
@@ -31,7 +32,8 @@ package final class SiteObjective: Sendable {
   ///   - tokens: how many tokens were summed; 0 if none was.
   ///   - transform: how x becomes x'.
   ///   - options: damping, bias correction and order.
-  /// - Throws: `Failure` when shapes disagree, the Gram matrix is not finite, or its diagonal is negative.
+  /// - Throws: `Failure` when shapes disagree, the Gram matrix is not finite, or its diagonal is
+  ///   negative.
   package init(
     site: String, gram: Matrix, sum: [Float], tokens: Double,
     transform: InputTransform = InputTransform(), options: ObjectiveOptions
@@ -103,7 +105,8 @@ package final class SiteObjective: Sendable {
     losses(of: residual, gradient: gradient(of: residual))
   }
 
-  /// tr(E C E'), the mean squared output error that `residual` leaves after the bias correction, from tr(E H E').
+  /// tr(E C E'), the mean squared output error that `residual` leaves after the bias correction,
+  /// from tr(E H E').
   func outputError(of residual: Matrix, damped: Double) -> Double {
     max(0, damped - damping * rowDots(residual, residual).reduce(0, +))
   }
@@ -112,7 +115,8 @@ package final class SiteObjective: Sendable {
     outputError(of: residual, damped: losses(of: residual).reduce(0, +))
   }
 
-  /// The mean squared output of `weight` before its bias; `constant` [outputs] is what it adds for the input's centre.
+  /// The mean squared output of `weight` before its bias; `constant` [outputs] is what it adds for
+  /// the input's centre.
   func outputPower(of weight: Matrix, constant: [Double]) -> Double {
     let squares = outputError(of: weight)
     let average = products(weight, mean)
@@ -134,7 +138,8 @@ package final class SiteObjective: Sendable {
   }
 }
 
-/// The covariance of x', or its second moment, in f32: differences are taken in f64, before the rotation.
+/// The covariance of x', or its second moment, in f32: differences are taken in f64, before the
+/// rotation.
 private func prepared(
   _ gram: Matrix, share: Double, mean: [Double], transform: InputTransform, isCentred: Bool,
   site: String
@@ -142,7 +147,8 @@ private func prepared(
   let count = gram.rows
   let moments = Matrix(rows: count, columns: count)
   let chunk = 64
-  // G/n - mu mu' is the covariance; about the centre c the second moment has (mu - c)(mu - c)' more.
+  // G/n - mu mu' is the covariance; about the centre c the second moment has (mu - c)(mu - c)'
+  // more.
   let offset = zip(mean, transform.center ?? Array(repeating: 0, count: count))
     .map { $0 - Double($1) }
   let unit = transform.smooth?.map { 1 / Double($0) } ?? Array(repeating: 1, count: count)

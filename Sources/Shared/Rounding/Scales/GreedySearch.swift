@@ -3,14 +3,16 @@ import Kernels
 import Platform
 import Tensors
 
-/// The greedy search of format and clip of arXiv 2408.06995 (Chen and others): per tensor, weights first, then activations.
+/// The greedy search of format and clip of arXiv 2408.06995 (Chen and others): per tensor, weights
+/// first, then activations.
 ///
-/// For each format and each of 111 clips c, linspace(.1, 1.2) of the absolute maximum, the tensor is rounded to
-/// levels * c / maxCode; the pair with the least mean squared error wins, of equal ones the first. As both errors are those of
-/// the tensors themselves, a layer's weight does not enter its input's search.
+/// For each format and each of 111 clips c, linspace(.1, 1.2) of the absolute maximum, the tensor
+/// is rounded to levels * c / maxCode; the pair with the least mean squared error wins, of equal
+/// ones the first. As both errors are those of the tensors themselves, a layer's weight does not
+/// enter its input's search.
 ///
-/// Limitations: no E5M2 among the formats of inputs, as its levels go beyond Int32. For inputs above 2^-15 of the clip its error is
-/// four times E4M3's.
+/// Limitations: no E5M2 among the formats of inputs, as its levels go beyond Int32. For inputs
+/// above 2^-15 of the clip its error is four times E4M3's.
 package struct GreedySearch {
   /// Of a weight, in the order in which they are tried.
   package static let weightFormats = ["e1m2", "e2m1", "e3m0"]
@@ -62,7 +64,8 @@ package struct GreedySearch {
   ///   - formats: symmetric, of 4 to 6 bits.
   ///   - place: names the weight in a failure.
   /// - Returns: [rows][1].
-  /// - Throws: `Failure` for a row that is longer than a group may be, or a weight that is not finite.
+  /// - Throws: `Failure` for a row that is longer than a group may be, or a weight that is not
+  ///   finite.
   package static func scales(
     of weight: Matrix, formats: [NumberFormat], place: String
   ) throws -> GroupScales {

@@ -1,10 +1,11 @@
 import Formats
 import Tensors
 
-/// The mean squared error of rounding values to a symmetric format, for any scale at the cost of its levels.
+/// The mean squared error of rounding values to a symmetric format, for any scale at the cost of
+/// its levels.
 ///
-/// Within a cell of the format, between the thresholds around a level v, sum (|x| - v)^2 = M2 - 2 v M1 + v^2 M0, with moments M that
-/// are differences of sums over all magnitudes below a threshold.
+/// Within a cell of the format, between the thresholds around a level v, sum (|x| - v)^2 = M2 - 2 v
+/// M1 + v^2 M0, with moments M that are differences of sums over all magnitudes below a threshold.
 package struct MagnitudeMoments {
   /// Sums of 1, |x| and x^2.
   struct Sums {
@@ -41,11 +42,12 @@ package struct MagnitudeMoments {
 
   /// Of the values that `histogram` counted, taken as evenly spread within their bins.
   ///
-  /// How far the error may be off: rounding to the nearest of a set of levels costs each value its distance to the set, which
-  /// changes by no more than the value does. So, whatever the values do within their bins, the root of the mean squared error is within the
-  /// root mean square of the bins' widths, 2^-8 of that of the values. That is the worst case; usually errors of
-  /// neighbouring bins have other signs, as a bin is at most a quarter of the finest step of a format (`e2m5`: 2^-6 of
-  /// the value).
+  /// How far the error may be off: rounding to the nearest of a set of levels costs each value its
+  /// distance to the set, which changes by no more than the value does. So, whatever the values do
+  /// within their bins, the root of the mean squared error is within the root mean square of the
+  /// bins' widths, 2^-8 of that of the values. That is the worst case; usually errors of
+  /// neighbouring bins have other signs, as a bin is at most a quarter of the finest step of a
+  /// format (`e2m5`: 2^-6 of the value).
   package init(_ histogram: MagnitudeHistogram) {
     let counts = histogram.counts
     /// The part from `a` to `b` of the values of `bin`.

@@ -73,9 +73,10 @@ private struct GroupTrial {
   let clips: [Double]
   let mode: SharedBit.Mode
 
-  /// What is tried for one group, `current` being what is chosen so far: the clips of its range,
-  /// of either sign where the scales may be negative, and for one side at a time where the sides
-  /// have scales of their own; without repetitions that rounding of the scale brings, and none for a group of zeros.
+  /// What is tried for one group, `current` being what is chosen so far: the clips of its range, of
+  /// either sign where the scales may be negative, and for one side at a time where the sides have
+  /// scales of their own; without repetitions that rounding of the scale brings, and none for a
+  /// group of zeros.
   private func candidates(
     row: Int, group: Int, side: Int, current: GroupScales.Group
   ) -> [GroupScales.Group] {
@@ -132,7 +133,8 @@ private struct GroupTrial {
     return result
   }
 
-  /// Writes V - W of one group's `columns`, rounded to nearest with `candidate`, to row `place` of `result`.
+  /// Writes V - W of one group's `columns`, rounded to nearest with `candidate`, to row `place` of
+  /// `result`.
   private func residual(
     _ candidate: GroupScales.Group, row: Int, columns: Range<Int>, into result: Matrix,
     row place: Int

@@ -17,7 +17,8 @@ package struct StaticActivation {
   ///   - absmax: the largest |x| of them.
   ///   - bits: a key of `GreedySearch.activationFormats`.
   ///   - place: names the site in a failure.
-  /// - Throws: `Failure` for bits without formats, and for inputs that the histogram does not tell apart.
+  /// - Throws: `Failure` for bits without formats, and for inputs that the histogram does not tell
+  ///   apart.
   package init(_ histogram: MagnitudeHistogram, absmax: Float, bits: Int, place: String) throws {
     guard let names = GreedySearch.activationFormats[bits] else {
       throw Failure("activation bits: expected 8 or 6, found \(bits)")

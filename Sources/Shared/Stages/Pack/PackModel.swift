@@ -5,7 +5,8 @@ import Platform
 import Streams
 import Tensors
 
-/// The stage of `fpq-pack`: codes in, a packed model out, as a folder that opens like the original or as one stream.
+/// The stage of `fpq-pack`: codes in, a packed model out, as a folder that opens like the original
+/// or as one stream.
 package struct PackModel {
   /// Codes files, shards of layers; `-`: stdin.
   package var inputs: [String] = ["-"]
@@ -13,7 +14,8 @@ package struct PackModel {
   package var output = "-"
   /// The model folder, instead of where the statistics were taken.
   package var model: String?
-  /// The activation format that the packed model asks for, `e2m3:token-group` unless given; not for layers that have their own.
+  /// The activation format that the packed model asks for, `e2m3:token-group` unless given; not for
+  /// layers that have their own.
   package var activations: String?
   /// What the packed model rounds query, key and value to; nil: what the recipe asks for.
   package var attention: String?

@@ -29,7 +29,7 @@ package struct AdviseOnFormats {
     }
     guard var groups = recipe.groups else {
       throw Failure(
-        "advice is on groups of weights; \(recipe.name) has one scale for a weight")
+        "advice is on groups of weights; \(recipe.name) has one scale of the whole weight")
     }
     groups.groupSize = groupSize ?? groups.groupSize
     groups.scale = .output

@@ -43,10 +43,10 @@ extension Recipe {
     groups: .init(groupSize: 64, scaleType: .e4m3),
     preparation: .init(hadamard: 128, center: true, smooth: .exponent(0.25)))
 
-  /// FP4DiT section 5, PixArt-alpha: every layer, E3M0 before the GELU, E2M1 elsewhere.
+  /// FP4DiT, PixArt-alpha: every layer, E3M0 before the GELU, E2M1 elsewhere.
   package static let fp4ditAlpha = fp4dit("fp4dit-alpha", format: "e2m1")
 
-  /// FP4DiT section 5, PixArt-Sigma: every layer, E3M0 before the GELU, E1M2 elsewhere.
+  /// FP4DiT, PixArt-Sigma: every layer, E3M0 before the GELU, E1M2 elsewhere.
   package static let fp4ditSigma = fp4dit("fp4dit-sigma", format: "e1m2")
 
   /// The layers of `balanced`, each with the format, the one scale of its weight and the static
@@ -58,8 +58,7 @@ extension Recipe {
   /// Every recipe that there is, the default first.
   package static let all = [balanced, fp4ditAlpha, fp4ditSigma, fpqGreedy]
 
-  /// The paper leaves biases as they are, and rounds query, key and value as the inputs of layers
-  /// (section 4).
+  /// The paper leaves biases as they are, and rounds query, key and value as the inputs of layers.
   private static func fp4dit(_ name: String, format: String) -> Recipe {
     Recipe(
       name: name, scope: .everyLayer, formats: [format],

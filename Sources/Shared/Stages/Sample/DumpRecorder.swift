@@ -4,7 +4,8 @@ import Platform
 import Streams
 import Tensors
 
-/// Which inner values to keep: a glob over module and site names, the sampler step, and the file they go to.
+/// Which inner values to keep: a glob over module and site names, the sampler step, and the file
+/// they go to.
 package struct DumpRequest: Sendable {
   package let pattern: String
   package let step: Int
@@ -22,7 +23,8 @@ package struct DumpRequest: Sendable {
   }
 }
 
-/// Keeps the inner values of the first picture that a request names, and writes them as one safetensors file.
+/// Keeps the inner values of the first picture that a request names, and writes them as one
+/// safetensors file.
 ///
 /// Module outputs keep their name; inputs of linear layers end in `.input`.
 final class DumpRecorder: LayerObserver {

@@ -83,7 +83,8 @@ package struct GenerateImages {
     }
   }
 
-  /// The settings of one picture, in the text form of AUTOMATIC1111's web UI, which picture tools read.
+  /// The settings of one picture, in the text form of AUTOMATIC1111's web UI, which picture tools
+  /// read.
   private func parameters(
     _ picture: SamplingRequest, _ pipeline: TextToImage, _ source: TransformerSource
   ) throws -> String {

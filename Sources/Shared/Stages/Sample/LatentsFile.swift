@@ -2,7 +2,8 @@ import Pipeline
 import Platform
 import Tensors
 
-/// Reads starting latents: the tensor `initial_latents` or `latents`, [pictures][channels][height][width], standard normal.
+/// Reads starting latents: the tensor `initial_latents` or `latents`,
+/// [pictures][channels][height][width], standard normal.
 func initialLatents(_ path: String, shape: [Int]) throws -> [Latents] {
   let file = try SafetensorsFile(path)
   guard let tensor = file.find("initial_latents") ?? file.find("latents") else {

@@ -1,7 +1,8 @@
 import Foundation
 import Platform
 
-/// Where pictures go: one name, a pattern with `%d` (or `%03d`) for their number, or `-` for stdout.
+/// Where pictures go: one name, a pattern with `%d` (or `%03d`) for their number, or `-` for
+/// stdout.
 package struct OutputName: Sendable {
   private let text: String
 

@@ -8,7 +8,8 @@ import Sampling
 import Streams
 import Tensors
 
-/// The stage of `fpq-stats`: runs the float model's own sampler on prompts and sums up what its layers see.
+/// The stage of `fpq-stats`: runs the float model's own sampler on prompts and sums up what its
+/// layers see.
 package struct CollectStatistics {
   package var model = ""
   package var prompts: [String] = []

@@ -2,11 +2,14 @@ import Foundation
 import Platform
 import Streams
 
-/// Where a run keeps what it has so far, to be continued after a kill: a statistics file beside the output.
+/// Where a run keeps what it has so far, to be continued after a kill: a statistics file beside the
+/// output.
 ///
-/// Every prompt changes all sums, so the file is written whole. It is written after a prompt whenever that costs at most a fiftieth
-/// of the time since it was written last. The statistics of a PixArt-XL take 3.4 GB and some seconds, a prompt takes minutes: there it is
-/// written after each prompt, and a kill loses no more than the prompt at hand. Where prompts take less, some seconds are lost.
+/// Every prompt changes all sums, so the file is written whole. It is written after a prompt
+/// whenever that costs at most a fiftieth of the time since it was written last. The statistics of
+/// a PixArt-XL take 3.4 GB and some seconds, a prompt takes minutes: there it is written after each
+/// prompt, and a kill loses no more than the prompt at hand. Where prompts take less, some seconds
+/// are lost.
 struct ResumeFile {
   let path: String
   /// Prompts between two writes; nil: as the time says.

@@ -13,8 +13,8 @@ extern "C" {
 
 typedef struct fpq_sentencepiece fpq_sentencepiece;
 
-/// Loads the `length` bytes of a `spiece.model`. Returns NULL and writes a message of at most `capacity` bytes,
-/// the closing NUL included, on failure.
+/// Loads the `length` bytes of a `spiece.model`. Returns NULL and writes a message of at most
+/// `capacity` bytes, the closing NUL included, on failure.
 fpq_sentencepiece *fpq_sentencepiece_load(
     const void *bytes, size_t length, char *message, size_t capacity);
 void fpq_sentencepiece_free(fpq_sentencepiece *model);
@@ -23,7 +23,8 @@ int32_t fpq_sentencepiece_size(const fpq_sentencepiece *model);
 /// The id of the piece that reads exactly `piece`, or -1.
 int32_t fpq_sentencepiece_find(const fpq_sentencepiece *model, const char *piece);
 
-/// Encodes `length` bytes of UTF-8. Writes at most `capacity` ids; returns how many there are, or -1.
+/// Encodes `length` bytes of UTF-8. Writes at most `capacity` ids; returns how many there are, or
+/// -1.
 ptrdiff_t fpq_sentencepiece_encode(
     const fpq_sentencepiece *model, const char *text, size_t length, int32_t *ids,
     size_t capacity);
