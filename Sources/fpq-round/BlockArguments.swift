@@ -5,7 +5,7 @@ import RoundStage
 import Rounding
 
 extension Objective: ExpressibleByArgument {}
-extension ReconstructionOptions.Inputs: ExpressibleByArgument {}
+extension ReconstructionOptions.Feed: ExpressibleByArgument {}
 
 /// What is rounded together, what it is fed, and how long it learns.
 struct BlockArguments: ParsableArguments {
@@ -18,7 +18,7 @@ struct BlockArguments: ParsableArguments {
       What layers and blocks are fed: quantized (by what is rounded before them; default with --objective block), \
       full (by the float model; default).
       """)
-  var inputs: ReconstructionOptions.Inputs?
+  var inputs: ReconstructionOptions.Feed?
 
   @Option(
     help: "Inputs of the network that --inputs quantized and --objective block run (default: 512).")

@@ -111,7 +111,7 @@ struct ExporterTests {
       model, to: Destination(path: here.file(name), original: original, links: true))
   }
 
-  @Test func aContainerReceivesAllThereIs() throws {
+  @Test func `a container receives all there is`() throws {
     #expect(try write(Listing(), "list").isEmpty)
     let text = try String(contentsOfFile: here.file("list"), encoding: .utf8)
     #expect(
@@ -144,7 +144,7 @@ struct ExporterTests {
   ]
 
   @Test(arguments: ["stream", "folder"])
-  func writesEveryTensor(container: String) throws {
+  func `writes every tensor`(container: String) throws {
     let name = container == "stream" ? "packed.safetensors" : "packed"
     #expect(Exporters.usualName(for: here.file(name)) == container)
     let written = try write(Exporters.named(container), name)
@@ -163,7 +163,7 @@ struct ExporterTests {
     if container == "folder" { _ = try ModelFolder(here.file(name)) }
   }
 
-  @Test func countsTheBitsThatAreWritten() throws {
+  @Test func `counts the bits that are written`() throws {
     let bits = ExporterTests.expected.reduce(into: (quantized: 0, other: 0)) { sum, tensor in
       let (name, size) = (tensor.key, tensor.value.2.count * 8)
       if name.hasSuffix("bias") || name == "norm.weight" || name == "large.weight" {
@@ -181,7 +181,7 @@ struct ExporterTests {
     #expect(model.floatBytes == 11 * 4)
   }
 
-  @Test func aFlippedByteIsSeen() throws {
+  @Test func `a flipped byte is seen`() throws {
     let written = try write(Exporters.named("stream"), "packed.safetensors")
     let path = here.file("packed.safetensors")
     let good = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
@@ -203,7 +203,7 @@ struct ExporterTests {
     try written[0].verify()
   }
 
-  @Test func aMissingTensorAndAnotherShapeAreSeen() throws {
+  @Test func `a missing tensor and another shape are seen`() throws {
     let written = try write(Exporters.named("stream"), "packed.safetensors")
     let path = here.file("packed.safetensors")
     let tensors = try SafetensorsFile(path).names.map { try SafetensorsFile(path).tensor($0) }
@@ -221,7 +221,7 @@ struct ExporterTests {
     }
   }
 
-  @Test func destinationsAndNames() {
+  @Test func `destinations and names`() {
     #expect(Exporters.names == ["stream", "folder"])
     #expect(Exporters.usualName(for: "-") == "stream")
     #expect(Exporters.usualName(for: "a/b.safetensors") == "stream")

@@ -30,7 +30,7 @@ private func expectEqual(
 }
 
 @Test(arguments: ["E1M2", "E2M1", "E2M3", "E3M0", "E3M2", "E3M4", "E4M3"])
-func quantizesAsFP4DiT(name: String) throws {
+func `quantizes as FP4DiT`(name: String) throws {
   let golden = try References.tensors("fp4dit-quant/io.safetensors")
   let format = try NumberFormat(name.lowercased())
   let weight = try matrix(golden.tensor("weight"))
@@ -66,7 +66,7 @@ func quantizesAsFP4DiT(name: String) throws {
 }
 
 @Test(arguments: [128, 64])
-func quantizesAsINT4WithZeroPoints(groupSize: Int) throws {
+func `quantizes as INT4 with zero points`(groupSize: Int) throws {
   let golden = try References.tensors("int4-rtn/io.safetensors")
   let weight = try matrix(golden.tensor("weight"))
   let scales = try GroupScales.absmax(
@@ -108,7 +108,7 @@ private func nearest(
       precision: precision, place: "m: w"))
 }
 
-@Test func scalesAreStoredBeforeCodesAreChosen() throws {
+@Test func `scales are stored before codes are chosen`() throws {
   let weight = Matrix(rows: 1, columns: 4, values: [0.3, -0.1, 0.05, 0.0251])
   let quantized = try nearest(weight, "e2m1", groupSize: 3)
   let scales = [Double(Float16(Float(0.3) / 12)), Double(Float16(Float(0.0251) / 12))]
@@ -121,7 +121,7 @@ private func nearest(
       == [12, -4, 2, 12].enumerated().map { Float($1 * scales[$0 / 3]) })
 }
 
-@Test func extremeScalesNeitherVanishNorOverflow() throws {
+@Test func `extreme scales neither vanish nor overflow`() throws {
   for name in ["e2m1", "int4", "e4m3"] {
     let largest = Float(try NumberFormat(name).maxCode)
     let tiny = Matrix(rows: 1, columns: 2, values: [1e-30, -1e-38])
@@ -142,7 +142,7 @@ private func nearest(
 
 /// The longer side of the weights meets the codebook's -64, so that the scale of a group that
 /// reaches further up is negative.
-@Test func codebooksWithoutAMirrorImageAreTurnedAround() throws {
+@Test func `codebooks without a mirror image are turned around`() throws {
   let weight = Matrix(rows: 2, columns: 3, values: [-6.4, 1.2, 5.3, 6.4, -1.2, -5.3])
   let quantized = try nearest(weight, "lloyd4", groupSize: 3, precision: .exact)
   let sign: [Double] = [1, -1]
@@ -155,7 +155,7 @@ private func nearest(
   }
 }
 
-@Test func float8ScalesAreMultiplesOfTheGlobalOne() throws {
+@Test func `float8 scales are multiples of the global one`() throws {
   let weight = Matrix(rows: 1, columns: 4, values: [12, 0.5, 0.001, 0.002])
   let quantized = try nearest(
     weight, "e2m1", groupSize: 2, scales: .e4m3, precision: .stored(global: 0.25))
@@ -168,7 +168,7 @@ private func nearest(
   #expect(try tensors[0].floats() == [4, 0x1p-9] && tensors[1].floats() == [0.25])
 }
 
-@Test func brokenWeightsAreRefused() throws {
+@Test func `broken weights are refused`() throws {
   for value in [Float.nan, .infinity, -.infinity] {
     let weight = Matrix(rows: 2, columns: 2, values: [1, 2, 3, value])
     #expect(throws: Failure("m: w", "expected finite weights, found \(value) at [1][1]")) {
@@ -177,7 +177,7 @@ private func nearest(
   }
 }
 
-@Test func nibblesHoldEvenColumnsLow() throws {
+@Test func `nibbles hold even columns low`() throws {
   let codes: [UInt8] = [1, 2, 3, 15, 0, 9]
   let packed = PackedCodes.packNibbles(codes, rows: 2, columns: 3)
   #expect(packed == [0x21, 0x03, 0x0F, 0x09])

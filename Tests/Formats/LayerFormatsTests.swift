@@ -7,7 +7,7 @@ import Testing
 struct LayerFormatsTests {
   /// Every member, and those alone that have not their usual value, in the order in which they
   /// stand in files.
-  @Test func textStaysAsItIs() throws {
+  @Test func `text stays as it is`() throws {
     let text = """
       {"a":{"format":"e2m1","group_size":128},\
       "b":{"format":"e3m0","group_size":16,"scales":"e4m3","split":1,"site":"s","hadamard":64,\
@@ -43,7 +43,7 @@ struct LayerFormatsTests {
       "format int8: expected a signed format of 4 to 6 bits for weights"
     ),
   ])
-  func whatDoesNotExistIsRefused(_ entry: String, _ message: String) {
+  func `what does not exist is refused`(_ entry: String, _ message: String) {
     #expect(throws: Failure("f: L", message)) {
       try LayerFormats(json: "{\"L\":\(entry)}", place: "f")
     }

@@ -6,7 +6,7 @@ import Testing
 
 private let names = ["e2m1", "e3m0", "e1m2", "e2m3", "e3m2", "e3m4", "e4m3", "int6", "int8"]
 
-@Test func levelAndCodeAreInverse() throws {
+@Test func `level and code are inverse`() throws {
   for name in names + ["int4", "int2", "e1m0", "e2m0", "e4m0", "e1m6", "lloyd4", "ue2m4", "uint8"] {
     let format = try NumberFormat(name)
     for code in 0..<UInt8(clamping: 1 << format.bits) {
@@ -19,7 +19,7 @@ private let names = ["e2m1", "e3m0", "e1m2", "e2m3", "e3m2", "e3m4", "e4m3", "in
   }
 }
 
-@Test func nearestLevelIsNearestInTheCodebook() throws {
+@Test func `nearest level is nearest in the codebook`() throws {
   for name in names {
     let format = try NumberFormat(name)
     let table = format.levels()
@@ -43,7 +43,7 @@ private let names = ["e2m1", "e3m0", "e1m2", "e2m3", "e3m2", "e3m4", "e4m3", "in
   }
 }
 
-@Test func wideExponentsAreRefused() {
+@Test func `wide exponents are refused`() {
   #expect(throws: Failure("format e5m2: expected a name like e2m1 or int8")) {
     try NumberFormat("e5m2")
   }
@@ -55,7 +55,7 @@ private let names = ["e2m1", "e3m0", "e1m2", "e2m3", "e3m2", "e3m4", "e4m3", "in
   ("e3m2", "float6_e3m2fn", 0.0625), ("e3m4", "float8_e3m4", 0.015625),
   ("e4m3", "float8_e4m3fn", 0.001953125),
 ])
-func decodesAsMinifloats(name: String, reference: String, step: Float) throws {
+func `decodes as minifloats`(name: String, reference: String, step: Float) throws {
   let format = try NumberFormat(name)
   let golden = try References.tensors("minifloat/io.safetensors")
   let decoded = try golden.tensor("\(reference).decode").floats()
@@ -69,7 +69,7 @@ func decodesAsMinifloats(name: String, reference: String, step: Float) throws {
   ("e2m1", "float4_e2m1fn", 0.5), ("e2m3", "float6_e2m3fn", 0.125),
   ("e3m2", "float6_e3m2fn", 0.0625),
 ])
-func encodesAsMinifloats(name: String, reference: String, step: Double) throws {
+func `encodes as minifloats`(name: String, reference: String, step: Double) throws {
   let format = try NumberFormat(name)
   let golden = try References.tensors("minifloat/io.safetensors")
   let bits = try golden.tensor("\(reference).encode_in_bits")
@@ -88,7 +88,7 @@ func encodesAsMinifloats(name: String, reference: String, step: Double) throws {
 /// Lloyd's conditions: with the levels as they stand, each is the mean of the values nearest to it
 /// (of normal weights in groups of 64 and the best scale of 25 clips and both signs), within the
 /// rounding to integers.
-@Test func lloydLevelsAreTheirCellsMeans() throws {
+@Test func `Lloyd levels are their cells means`() throws {
   let format = try NumberFormat("lloyd4")
   let table = format.levels()
   #expect(table.levels == format.codebook && format.maxCode == 64)
@@ -120,7 +120,7 @@ func encodesAsMinifloats(name: String, reference: String, step: Double) throws {
   }
 }
 
-@Test func float8ScalesRoundAsMinifloats() throws {
+@Test func `float8 scales round as minifloats`() throws {
   let golden = try References.tensors("minifloat/io.safetensors")
   let bits = try golden.tensor("float8_e4m3fn.encode_in_bits")
   let codes = [UInt8](try golden.tensor("float8_e4m3fn.encode_code_saturated").bytes)

@@ -42,7 +42,7 @@ struct SharedBitTests {
   }
 
   @Test(arguments: ["fp5.33", "fp4.25"], SharedBit.Mode.allCases)
-  func roundsByItsDefinition(name: String, mode: SharedBit.Mode) throws {
+  func `rounds by its definition`(name: String, mode: SharedBit.Mode) throws {
     let format = try NumberFormat(name)
     let length = try #require(format.sharedBit?.length)
     #expect(length == (name == "fp5.33" ? 3 : 4))
@@ -71,7 +71,7 @@ struct SharedBitTests {
     }
   }
 
-  @Test func rowsOfZerosHaveNoScale() throws {
+  @Test func `rows of zeros have no scale`() throws {
     for name in ["fp5.33", "fp4.25"] {
       let weight = Matrix(rows: 1, columns: 7, zeroed: true)
       let quantized = QuantizedMatrix(
@@ -84,7 +84,7 @@ struct SharedBitTests {
 
   /// The bits of a row: 16 a run of 3, or 272 for 64 weights.
   @Test(arguments: [("fp5.33", [1: 1, 3: 1, 4: 2, 256: 86]), ("fp4.25", [1: 17, 64: 17, 65: 34])])
-  func wordsOfARow(name: String, widths: [Int: Int]) throws {
+  func `words of a row`(name: String, widths: [Int: Int]) throws {
     let format = try NumberFormat(name)
     let packing = try #require(PackedWords(format))
     var random = Generator(5)
@@ -115,7 +115,7 @@ struct SharedBitTests {
     }
   }
 
-  @Test func codesThatShareNoBitAreRefused() throws {
+  @Test func `codes that share no bit are refused`() throws {
     let packing = try #require(PackedWords(NumberFormat("fp5.33")))
     #expect(
       throws: Failure("w", "expected 3 codes that end in the same bit, found others at [1][2]")
@@ -123,7 +123,7 @@ struct SharedBitTests {
     #expect(PackedWords(try NumberFormat("e2m1")) == nil)
   }
 
-  @Test func activationsHaveNoSharedBit() {
+  @Test func `activations have no shared bit`() {
     #expect(throws: Failure("activations fp5.33: expected a symmetric format of 4 to 8 bits")) {
       try ActivationFormat.parse("fp5.33")
     }

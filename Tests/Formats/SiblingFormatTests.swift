@@ -40,7 +40,7 @@ struct SiblingFormatTests {
   // AFPQ, arXiv 2311.01792.
 
   @Test(arguments: [("G16", 16, 0.0117931), ("G32", 32, 0.0428846), ("R", 32, nil)])
-  func twoScalesAGroup(name: String, groupSize: Int, meanSquare expected: Double?) throws {
+  func `two scales per group`(name: String, groupSize: Int, meanSquare expected: Double?) throws {
     let weight = try matrix(name)
     let scales = try GroupScales.absmax(
       of: weight,
@@ -70,7 +70,7 @@ struct SiblingFormatTests {
   // NVFP4, as compressed-tensors writes it.
 
   @Test(arguments: [("G16", 0.02103812), ("G32", 0.04547415), ("R", nil)])
-  func nvfp4(name: String, meanSquare expected: Double?) throws {
+  func NVFP4(name: String, meanSquare expected: Double?) throws {
     let weight = try matrix(name)
     func scales(_ precision: GroupScales.Precision) throws -> GroupScales {
       try GroupScales.absmax(
@@ -125,7 +125,7 @@ struct SiblingFormatTests {
   ]
 
   @Test(arguments: shared)
-  func sharedBits(_ expected: Shared) throws {
+  func `shared bits`(_ expected: Shared) throws {
     let format = try NumberFormat(expected.format)
     let packing = try #require(PackedWords(format))
     for source in ["golden", "R"] {

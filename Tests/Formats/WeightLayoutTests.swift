@@ -57,7 +57,7 @@ struct WeightLayoutTests {
     Size(format: "fp4.25", grouping: .row, rows: 3, columns: 65, bits: 3 * 34 * 16 + 3 * 16),
     Size(format: "e2m1", grouping: .weight, rows: 7, columns: 10, bits: 7 * 5 * 8 + 7 * 16),
   ])
-  func takesItsBits(_ size: Size) throws {
+  func `takes its bits`(_ size: Size) throws {
     let layout = try WeightLayoutTests.layout(
       size.format, size.grouping, scales: size.scales, isTwoSided: size.isTwoSided)
     try layout.check()
@@ -91,7 +91,7 @@ struct WeightLayoutTests {
   @Test(
     arguments: ["e2m1", "int4", "lloyd4", "fp5.33", "fp4.25"],
     [(1, 1), (3, 7), (2, 64), (5, 65), (4, 130)])
-  func packsAsItIsDefined(_ format: String, _ shape: (rows: Int, columns: Int)) throws {
+  func `packs as it is defined`(_ format: String, _ shape: (rows: Int, columns: Int)) throws {
     let (rows, columns) = shape
     let layout = try WeightLayoutTests.layout(format).with(NumberFormat(format))
     var random = Generator(71)
@@ -128,7 +128,7 @@ struct WeightLayoutTests {
     }
   }
 
-  @Test func zeroPointsArePackedByGroup() throws {
+  @Test func `zero points are packed by group`() throws {
     let layout = try WeightLayoutTests.layout("int4", .groups(of: 4))
     // Groups of 4, 4 and 1 columns.
     let zeros: [UInt8] = [1, 2, 3, 13, 14, 15]
@@ -141,7 +141,7 @@ struct WeightLayoutTests {
     #expect(unpacked == zeros)
   }
 
-  @Test func aCodebookDecidesSidesAndZeroPoints() throws {
+  @Test func `a codebook decides sides and zero points`() throws {
     for (format, sides, zeros) in [
       ("e2m1", WeightLayout.Sides.one, false), ("e3m0", .one, false), ("int6", .one, false),
       ("fp5.33", .one, false), ("int4", .one, true), ("lloyd4", .turnable, false),
@@ -152,7 +152,7 @@ struct WeightLayoutTests {
     #expect(try WeightLayoutTests.layout("e2m1", isTwoSided: true).sides == .two)
   }
 
-  @Test func groupsOfARow() throws {
+  @Test func `groups of a row`() throws {
     let groups = try WeightLayoutTests.layout("e2m1", .groups(of: 48))
     #expect([1, 48, 49, 144, 145].map(groups.groups) == [1, 1, 2, 3, 4])
     #expect(groups.written(columns: 9).grouping == .groups(of: 48))
@@ -212,7 +212,7 @@ struct WeightLayoutTests {
     ),
     ("e2m1", .weight, .f16, true, "scales: expected one of F16 for one scale of the whole weight"),
   ])
-  func refusesWhatDoesNotExist(
+  func `refuses what does not exist`(
     _ format: String, _ grouping: WeightLayout.Grouping, _ scales: ScaleStorage,
     _ isTwoSided: Bool, _ message: String
   ) throws {
@@ -221,7 +221,7 @@ struct WeightLayoutTests {
     #expect(throws: Failure(message)) { try layout.check() }
   }
 
-  @Test func allThatExistsPasses() throws {
+  @Test func `all that exists passes`() throws {
     for format in ["e2m1", "e1m2", "e3m0", "lloyd4", "int4", "fp5.33", "fp4.25"] {
       for scales in ScaleStorage.allCases {
         try WeightLayoutTests.layout(format, .row, scales: scales).check()
@@ -231,7 +231,7 @@ struct WeightLayoutTests {
     try WeightLayoutTests.layout("e2m1", scales: .e4m3, isTwoSided: true).check()
   }
 
-  @Test func codesOfOtherWidthsAreNotPacked() throws {
+  @Test func `codes of other widths are not packed`() throws {
     let layout = try WeightLayoutTests.layout("e2m3")
     #expect(
       throws: Failure(

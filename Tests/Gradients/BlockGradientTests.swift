@@ -50,7 +50,7 @@ import Testing
     return Inputs(x: x, modulation: modulation, text: states, bias: try golden.matrix("bias"))
   }
 
-  @Test func allGradientsMatchTorch() throws {
+  @Test func `all gradients match PyTorch`() throws {
     let parameters = try parameters(TapedOptions(wantsGradient: { _ in true }))
     let inputs = try inputs(wantGradients: true)
     let tape = Tape()
@@ -69,7 +69,7 @@ import Testing
 
   /// Block reconstruction wants the weights alone; what nobody wants is not computed, the rest does
   /// not change.
-  @Test func gradientsOfSomeParametersAreTheSame() throws {
+  @Test func `gradients of some parameters are the same`() throws {
     let everything = try gradients { _ in true }
     let some = try gradients { $0.contains("to_k.weight") || $0.hasSuffix("ff.net.0.proj.bias") }
     #expect(some.count == 3)
@@ -88,7 +88,7 @@ import Testing
   }
 
   /// Enough tokens for several tiles of every product and attention, and several chunks of rows.
-  @Test func threadsChangeNothing() throws {
+  @Test func `threads change nothing`() throws {
     let activation = try #require(try ActivationFormat.parse("e2m3"))
     // Centred, balanced and rotated, all the same; the table makes a transform of it that fits any
     // width.

@@ -59,13 +59,13 @@ import Testing
 
   /// The same kernels on the same tiles: not one bit differs.
   @Test(arguments: ["pixart-sigma", "pixart-alpha", "pixart-nonsquare"])
-  func forwardIsInference(_ name: String) throws {
+  func `forward is inference`(_ name: String) throws {
     let graph = try Graph(name)
     let expected = try PixArtCall(ModelCase(name))(graph.model)
     #expect(graph.output(on: Tape()).value.values == expected)
   }
 
-  @Test func gradientsMatchTorch() throws {
+  @Test func `gradients match PyTorch`() throws {
     let golden = try GradientCase("model-gradients")
     let graph = try Graph("pixart-alpha")
     let tape = Tape()
@@ -87,7 +87,7 @@ import Testing
     }
   }
 
-  @Test func recomputingChangesNothing() throws {
+  @Test func `recomputing changes nothing`() throws {
     let graph = try Graph("pixart-sigma")
     let variables =
       [graph.x, graph.modulation, graph.embedded, graph.text]
@@ -103,7 +103,7 @@ import Testing
   }
 
   /// Every parameter of the blocks, the final norm and the projection, under its name in the file.
-  @Test func parametersHaveTheNamesOfTheFile() throws {
+  @Test func `parameters have the names of the file`() throws {
     let golden = try ModelCase("pixart-alpha")
     let graph = try Graph("pixart-alpha")
     let before = ["pos_embed.", "adaln_single.", "caption_projection."]

@@ -16,7 +16,7 @@ import Testing
     check.expectAgreement()
   }
 
-  @Test func linearWithoutBias() {
+  @Test func `linear without bias`() {
     let check = GradientCheck(
       operands: [point(9, 20, seed: 4), point(12, 20, seed: 5)], roundings: 21
     ) { tape, v in tape.linear(v[0], weight: v[1], bias: nil) }
@@ -39,7 +39,7 @@ import Testing
   }
 
   /// A row of 40 is summed over sixteen lanes, twice, with some ten operations around it.
-  @Test func layerNorm() {
+  @Test func `layer norm`() {
     let check = GradientCheck(
       operands: [point(10, 40, seed: 6, range: 2), point(2, 40, seed: 7), point(2, 40, seed: 8)],
       roundings: 24
@@ -90,7 +90,7 @@ import Testing
   ///
   /// Operands are multiples of 2^-12, so products of two and their sums are exact in f64, in any
   /// order.
-  @Test func sumsOverManyChunks() throws {
+  @Test func `sums over many chunks`() throws {
     let (batch, tokens, width) = (2, 600, 256)
     let (x, branch) = (point(batch * tokens, width, seed: 1), point(batch * tokens, width, seed: 2))
     let gate = Variable(point(batch, width, seed: 3), wantsGradient: true)
@@ -176,7 +176,7 @@ import Testing
   }
 
   /// The check itself must see a gradient that is wrong by a fiftieth of its length.
-  @Test func aWrongGradientIsSeen() {
+  @Test func `a wrong gradient is seen`() {
     let check = GradientCheck(
       operands: [point(9, 20, seed: 1), point(12, 20, seed: 2)], roundings: 21
     ) { tape, v in

@@ -7,7 +7,7 @@ import Testing
 /// passed through.
 @Suite struct QuantizeTests {
   @Test(arguments: ["e2m3", "e3m4", "int8", "e2m3:token", "e4m3:token"])
-  func valuesAreOfTheFormatAndTheGradientPasses(name: String) throws {
+  func `values are of the format and the gradient passes`(name: String) throws {
     let activation = try #require(try ActivationFormat.parse(name))
     let (tokens, inputs, groupSize) = (5, 50, 32)
     let x = Variable(point(tokens, inputs, seed: 1), wantsGradient: true)

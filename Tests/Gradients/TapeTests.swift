@@ -8,7 +8,7 @@ import Testing
     Matrix(rows: 1, columns: values.count, values: values)
   }
 
-  @Test func onlyWantedGradientsAreComputed() {
+  @Test func `only wanted gradients are computed`() {
     for wanted in 0..<8 {
       let v = (0..<3).map { index in
         Variable(
@@ -27,7 +27,7 @@ import Testing
   }
 
   /// y = x + g (x + x): a variable that is read three times gets 1 + 2g of each part.
-  @Test func partsOfOneVariableAddUp() {
+  @Test func `parts of one variable add up`() {
     let x = Variable(matrix([1, 2, 3]), wantsGradient: true)
     let tape = Tape()
     let doubled = tape.residual(x, x, gate: nil)
@@ -38,7 +38,7 @@ import Testing
   }
 
   /// Parameters keep the sum over tapes until it is taken; the seed is left as it was.
-  @Test func gradientsAddUpOverTapes() {
+  @Test func `gradients add up over tapes`() {
     let (x, seed) = (Variable(matrix([1, 2]), wantsGradient: true), matrix([1, 3]))
     for _ in 0..<3 {
       let tape = Tape()
@@ -51,7 +51,7 @@ import Testing
   }
 
   /// A result that the loss does not depend on gets nothing and hands nothing on.
-  @Test func otherBranchesAreLeftAlone() {
+  @Test func `other branches are left alone`() {
     let (x, other) = (
       Variable(matrix([1, 2]), wantsGradient: true), Variable(matrix([3, 4]), wantsGradient: true)
     )

@@ -24,7 +24,7 @@ import Testing
 
   /// Two layers round alike and one stays in f32: each gives what it gives alone, and so do the
   /// gradients.
-  @Test func layersRoundTheirSharedInput() throws {
+  @Test func `layers round their shared input`() throws {
     let activation = try #require(try ActivationFormat.parse("e2m3"))
     let preparation = try QuantizedTokens.Preparation(
       transform: nil, activation: activation, staticScale: nil, groupSize: 16)
@@ -52,7 +52,7 @@ import Testing
     #expect(difference <= 2 * 18 * 0x1p-24)
   }
 
-  @Test func packedLayersAreRefused() throws {
+  @Test func `packed layers are refused`() throws {
     let codes = Tensor(
       name: "w", dtype: .u8, shape: [2, 1], values: [UInt8](repeating: 0, count: 2))
     let scales = Tensor(

@@ -9,7 +9,7 @@ import Testing
 private let plain = References.path("safetensors-hostile/ok_plain.safetensors")
 
 @Test(arguments: [("INT", 130), ("TERM", 143), ("HUP", 129)] as [(String, Int32)])
-func signalsLeaveNoPartialFile(_ signal: String, _ status: Int32) throws {
+func `signals leave no partial file`(_ signal: String, _ status: Int32) throws {
   let folder = try TemporaryFolder()
   try folder.write("out.png", "old".utf8)
   // `timeout` gives the tool its signals back, which a shell takes from background jobs. The loop
@@ -30,7 +30,7 @@ func signalsLeaveNoPartialFile(_ signal: String, _ status: Int32) throws {
   #expect(try String(contentsOfFile: folder.file("out.png"), encoding: .utf8) == "old")
 }
 
-@Test func aReaderThatGoesAwayEndsUsQuietlyAndLeavesNoPartialFile() throws {
+@Test func `a reader that goes away ends us quietly and leaves no partial file`() throws {
   let folder = try TemporaryFolder()
   // The tool starts after its reader has gone.
   let result = try Shell.script(
@@ -41,7 +41,7 @@ func signalsLeaveNoPartialFile(_ signal: String, _ status: Int32) throws {
   #expect(try folder.contents == ["status"])
 }
 
-@Test func aFullDiskIsOneLineAndNoFile() throws {
+@Test func `a full disk is one line and no file`() throws {
   let list = try Shell.script("fpq-show ls '\(plain)' > /dev/full")
   #expect(list.error == "fpq-show: <stdout>: cannot be written: no space left on device\n")
   #expect(list.status == 1)
@@ -53,7 +53,7 @@ func signalsLeaveNoPartialFile(_ signal: String, _ status: Int32) throws {
   #expect(device.status == 1)
 }
 
-@Test func aFileThatMayNotGrowIsOneLineAndNoFile() throws {
+@Test func `a file that may not grow is one line and no file`() throws {
   let folder = try TemporaryFolder()
   func plot(limit: Int, path: String = "$PATH") throws -> Shell.Result {
     try Shell.script(
@@ -82,7 +82,7 @@ func signalsLeaveNoPartialFile(_ signal: String, _ status: Int32) throws {
   #expect(try folder.contents == ["bin"])
 }
 
-@Test func closedStandardDescriptorsAreErrorsNotCorruption() throws {
+@Test func `closed standard descriptors are errors not corruption`() throws {
   let folder = try TemporaryFolder()
   let closed = try Shell.script("fpq-show ls '\(plain)' >&-", in: folder.path)
   #expect(closed.error == "fpq-show: <stdout>: cannot be written: bad file descriptor\n")
@@ -93,7 +93,7 @@ func signalsLeaveNoPartialFile(_ signal: String, _ status: Int32) throws {
   #expect(try Shell.script("fpq-show ls /nowhere 2>/dev/full").status == 1)
 }
 
-@Test func aTerminalIsNoPlaceForBinaryData() throws {
+@Test func `a terminal is no place for binary data`() throws {
   // `script` runs its command on a terminal of its own; what it prints ends its lines with CR LF.
   let output = try Shell.run(
     "/usr/bin/script", ["-qec", "fpq-show histogram '\(plain)' a --png -", "/dev/null"])
@@ -105,7 +105,7 @@ func signalsLeaveNoPartialFile(_ signal: String, _ status: Int32) throws {
   #expect(input.text == "fpq-show: <stdin>: expected a safetensors file, found a terminal\r\n")
 }
 
-@Test func aPlaceThatCannotBeWrittenIsKnownBeforeTheWork() throws {
+@Test func `a place that cannot be written is known before the work`() throws {
   let folder = try TemporaryFolder()
   // The input does not exist either: the output is looked at first.
   let missing = try Shell.run(
@@ -124,7 +124,7 @@ func signalsLeaveNoPartialFile(_ signal: String, _ status: Int32) throws {
   #expect(readOnly.status == 1)
 }
 
-@Test func aLongStreamNeedsRoomInTMPDIR() throws {
+@Test func `a long stream needs room in TMPDIR`() throws {
   let folder = try TemporaryFolder()
   // A header that announces 100 MB, and 70 MB of zeros.
   let header = #"{"x":{"dtype":"U8","shape":[100000000],"data_offsets":[0,100000000]}}"#

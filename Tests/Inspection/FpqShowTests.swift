@@ -14,7 +14,7 @@ private func json(_ text: String) throws -> JSON {
 
 private let plain = References.path("safetensors-hostile/ok_plain.safetensors")
 
-@Test func listsFilesPipesAndFoldersAlike() throws {
+@Test func `lists files pipes and folders alike`() throws {
   let listed = try Shell.run("fpq-show", ["ls", plain])
   #expect(
     listed.text == """
@@ -38,7 +38,7 @@ private let plain = References.path("safetensors-hostile/ok_plain.safetensors")
   #expect(rows.count == (try Checkpoint(folder: folder).names.count))
 }
 
-@Test func failuresAreOneLineAndExitCodeOne() throws {
+@Test func `failures are one line and exit code one`() throws {
   for (arguments, input, line) in [
     (["ls", "/nowhere"], nil, "fpq-show: /nowhere: expected a safetensors file, found none\n"),
     (
@@ -66,7 +66,7 @@ private let plain = References.path("safetensors-hostile/ok_plain.safetensors")
   }
 }
 
-@Test func wrongArgumentsAreExitCode64() throws {
+@Test func `wrong arguments are exit code 64`() throws {
   for arguments in [
     ["ls"], ["nothing"], ["ls", plain, "--tsv", "--json"], ["diff", plain],
     ["histogram", plain, "a", "--bins", "0"], ["diff", plain, plain, "--min-sqnr", "nan"],
@@ -79,7 +79,7 @@ private let plain = References.path("safetensors-hostile/ok_plain.safetensors")
   }
 }
 
-@Test func thresholdsAreExitCodeTwoAfterTheTable() throws {
+@Test func `thresholds are exit code two after the table`() throws {
   let folder = try TemporaryFolder()
   let a = try save(folder.file("a"), [floats("x", [3, 4])])
   let b = try save(folder.file("b"), [floats("x", [3, 4.5])])
@@ -104,7 +104,7 @@ private let plain = References.path("safetensors-hostile/ok_plain.safetensors")
   #expect(rows[0]["sqnr_db"] == .string("inf"))
 }
 
-@Test func picturesCompare() throws {
+@Test func `pictures compare`() throws {
   let sheet = References.path("emoji-pixart/sheet.png")
   let equal = try Shell.run("fpq-show", ["compare", sheet, sheet, "--min-psnr", "99"])
   #expect(
@@ -126,7 +126,7 @@ private let plain = References.path("safetensors-hostile/ok_plain.safetensors")
   _ = try json(ssim.text)
 }
 
-@Test func statisticsWarnOfTooFewTokensOnStderr() throws {
+@Test func `statistics warn of too few tokens on stderr`() throws {
   let folder = try TemporaryFolder()
   let path = try save(
     folder.file("stats"),
@@ -150,7 +150,7 @@ private let plain = References.path("safetensors-hostile/ok_plain.safetensors")
   #expect(sites[0]["rms"]?.double == 1)
 }
 
-@Test func histogramsArePlottedByGnuplot() throws {
+@Test func `histograms are plotted by gnuplot`() throws {
   let folder = try TemporaryFolder()
   let picture = folder.file("h.png")
   let result = try Shell.run(
@@ -170,7 +170,7 @@ private let plain = References.path("safetensors-hostile/ok_plain.safetensors")
   #expect(try folder.contents == ["h.png"])
 }
 
-@Test func namesCannotSteerTheTerminal() throws {
+@Test func `names cannot steer the terminal`() throws {
   let folder = try TemporaryFolder()
   let path = try save(folder.file("x"), [floats("\u{1B}[2J\n", [1])])
   for arguments in [["ls", path], ["ls", path, "--tsv"], ["histogram", path, "\u{1B}[2J"]] {
@@ -179,7 +179,7 @@ private let plain = References.path("safetensors-hostile/ok_plain.safetensors")
   }
 }
 
-@Test func aFolderThatMayNotBeReadIsNamed() throws {
+@Test func `a folder that may not be read is named`() throws {
   let folder = try TemporaryFolder()
   chmod(folder.path, 0o311)
   // Root may read anything: then as another user.

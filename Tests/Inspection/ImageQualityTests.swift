@@ -31,7 +31,7 @@ private func image(_ width: Int, _ height: Int, _ value: (Int) -> Int) -> Image 
     pixels: (0..<(width * height * 3)).map { UInt8(truncatingIfNeeded: value($0)) })
 }
 
-@Test func aPosterizedSheetOfPictures() throws {
+@Test func `a posterized sheet of pictures`() throws {
   let sheet = try Image(png: References.path("emoji-pixart/sheet.png"))
   let posterized = Image(
     width: sheet.width, height: sheet.height, pixels: sheet.pixels.map { $0 / 16 * 16 })
@@ -40,7 +40,7 @@ private func image(_ width: Int, _ height: Int, _ value: (Int) -> Int) -> Image 
     sharpness: 0.9907553217384608, largest: 15)
 }
 
-@Test func smallAndOddSizes() throws {
+@Test func `small and odd sizes`() throws {
   try check(
     image(37, 23) { $0 * $0 / 7 }, image(37, 23) { $0 * $0 / 7 + $0 % 31 },
     psnr: 14.177538308879729, ssim: 0.7739127355608505, sharpness: 1.0107027205662527, largest: 251)
@@ -49,7 +49,7 @@ private func image(_ width: Int, _ height: Int, _ value: (Int) -> Int) -> Image 
     ssim: 0.4184266708020834, sharpness: 0.28004926120410994, largest: 192)
 }
 
-@Test func equalPictures() throws {
+@Test func `equal pictures`() throws {
   let a = image(20, 12) { $0 * 7 }
   let quality = try ImageQuality(a, a, place: "b.png")
   #expect(quality.psnr == .infinity)
@@ -59,7 +59,7 @@ private func image(_ width: Int, _ height: Int, _ value: (Int) -> Int) -> Image 
   try quality.check(psnr: 1000, ssim: 0.999, place: "b.png")
 }
 
-@Test func picturesThatCannotBeCompared() throws {
+@Test func `pictures that cannot be compared`() throws {
   #expect(throws: Failure("b.png", "expected 12x12 pixels, found 12x13")) {
     try ImageQuality(image(12, 12) { $0 }, image(12, 13) { $0 }, place: "b.png")
   }
@@ -68,7 +68,7 @@ private func image(_ width: Int, _ height: Int, _ value: (Int) -> Int) -> Image 
   }
 }
 
-@Test func thresholdsNameWhatWasFound() throws {
+@Test func `thresholds name what was found`() throws {
   let quality = try ImageQuality(
     image(11, 11) { $0 }, image(11, 11) { $0 * 3 / 4 }, place: "b.png")
   #expect(throws: ThresholdMissed("b.png", "expected a PSNR of 9 dB, found 8.494 dB")) {
@@ -79,7 +79,7 @@ private func image(_ width: Int, _ height: Int, _ value: (Int) -> Int) -> Image 
   }
 }
 
-@Test func theSameFiguresForAnyNumberOfThreads() throws {
+@Test func `the same figures for any number of threads`() throws {
   let (a, b) = (image(64, 61) { $0 * $0 / 7 }, image(64, 61) { $0 * $0 / 7 + $0 % 31 })
   let threads = Parallel.threads
   defer { Parallel.threads = threads }

@@ -18,7 +18,7 @@ private func statistics(
 
 private let metadata = ["fpq.kind": "stats", "fpq.model": "PixArt"]
 
-@Test func aSiteByHand() throws {
+@Test func `a site by hand`() throws {
   let folder = try TemporaryFolder()
   let path = try save(folder.file("stats"), statistics(), metadata: metadata)
   let report = try DescribeFile.report(path)
@@ -39,7 +39,7 @@ private let metadata = ["fpq.kind": "stats", "fpq.model": "PixArt"]
 }
 
 /// A site that saw no token is a row with its zeros, and the others keep their figures.
-@Test func aSiteWithoutTokens() throws {
+@Test func `a site without tokens`() throws {
   let folder = try TemporaryFolder()
   let empty = [
     Tensor(name: "t.gram", dtype: .f64, shape: [6], values: [Double](repeating: 0, count: 6)),
@@ -70,7 +70,7 @@ private let metadata = ["fpq.kind": "stats", "fpq.model": "PixArt"]
       + "least t with 0\n")
 }
 
-@Test func statisticsThatAreNone() throws {
+@Test func `statistics that are none`() throws {
   let folder = try TemporaryFolder()
   func problem(_ tensors: [Tensor]) throws -> String? {
     let path = try save(folder.file("stats"), tensors, metadata: metadata)
@@ -101,7 +101,7 @@ private func floats(_ name: String, _ shape: [Int]) -> Tensor {
   Tensor(name: name, dtype: .f32, shape: shape, values: [Float](repeating: 1, count: shape[0]))
 }
 
-@Test func otherFilesShowTheirMetadataAndPicturesTheirText() throws {
+@Test func `other files show their metadata and pictures their text`() throws {
   let folder = try TemporaryFolder()
   let path = try save(folder.file("x"), [floats("a", [1])], metadata: ["format": "pt"])
   let file = try DescribeFile.report(path)

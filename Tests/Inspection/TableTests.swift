@@ -11,7 +11,7 @@ private func sample() -> Table {
   return table
 }
 
-@Test func alignedTablesAreForPeople() {
+@Test func `aligned tables are for people`() {
   #expect(
     sample().rendered(.aligned) == #"""
       name         count       value  shape
@@ -24,7 +24,7 @@ private func sample() -> Table {
   #expect(Table(["a", "b"]).rendered(.aligned) == "a  b\n")
 }
 
-@Test func tabSeparatedTablesKeepFullPrecisionAndOneLineARow() {
+@Test func `tab separated tables keep full precision and one line per row`() {
   #expect(
     sample().rendered(.tsv)
       == "name\tcount\tvalue\tshape\na\"b\\t\\u001b\t-3\t0.1\t[2, 3]\n"
@@ -32,7 +32,7 @@ private func sample() -> Table {
       + "\t12\t-inf\t\n\t0\tnan\t[1]/[2]\n")
 }
 
-@Test func jsonTablesParseAndHoldWhatJSONHasNoNumberFor() throws {
+@Test func `JSON tables parse and hold what JSON has no number for`() throws {
   let text = sample().rendered(.json)
   let json = try Array(text.utf8).withUnsafeBytes { try JSON(parsing: $0) }
   guard case .array(let rows) = json else {
@@ -51,7 +51,7 @@ private func sample() -> Table {
   #expect(Table(["a"]).rendered(.json) == "[]\n")
 }
 
-@Test func reportsInThreeStyles() throws {
+@Test func `reports in three styles`() throws {
   var parts = Table(["site", "tokens"])
   parts.append([.text("x"), .number(1e-7)])
   let report = Report(

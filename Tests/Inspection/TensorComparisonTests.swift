@@ -16,13 +16,13 @@ private func row(_ table: Table, _ name: String) throws -> [String: Table.Cell] 
 }
 
 /// 10 log10((9 + 16) / 0.25) = 20 dB; the largest difference is 0.5.
-@Test func signalToNoiseByHand() throws {
+@Test func `signal to noise by hand`() throws {
   let difference = try TensorDifference(floats("a", [2], [3, 4]), floats("a", [2], [3, 4.5]))
   #expect(difference.sqnr == 20)
   #expect(difference.largest == 0.5)
 }
 
-@Test func equalAndUnequalNonFiniteValues() throws {
+@Test func `equal and unequal non finite values`() throws {
   let values: [Float] = [1, .nan, .infinity, -.infinity]
   let a = floats("a", [4], values)
   #expect(try TensorDifference(a, a).sqnr == .infinity)
@@ -37,7 +37,7 @@ private func row(_ table: Table, _ name: String) throws -> [String: Table.Cell] 
 
 /// The same figure as the direct f64 sum, for a length that is no multiple of a piece, and for one
 /// thread and two.
-@Test func longTensorsInPieces() throws {
+@Test func `long tensors in pieces`() throws {
   let count = 200_001
   let x = (0..<count).map { Float(sin(Double($0))) }
   let y = x.map { Float(Float16($0)) }
@@ -57,7 +57,7 @@ private func row(_ table: Table, _ name: String) throws -> [String: Table.Cell] 
   #expect(try TensorDifference(a, b).sqnr == found)
 }
 
-@Test func filesCompareByName() throws {
+@Test func `files compare by name`() throws {
   let folder = try TemporaryFolder()
   let first = try save(
     folder.file("a"),
@@ -99,7 +99,7 @@ private func bytes(_ values: [UInt8]) -> ByteStorage {
   values.withUnsafeBytes { ByteStorage(copying: $0) }
 }
 
-@Test func listingShowsWhatTheValuesAreLike() throws {
+@Test func `listing shows what the values are like`() throws {
   let folder = try TemporaryFolder()
   let path = try save(
     folder.file("a"),
@@ -124,7 +124,7 @@ private func bytes(_ values: [UInt8]) -> ByteStorage {
   #expect(try ListTensors.table([path, path], values: false).columns[0] == "file")
 }
 
-@Test func shardsAndPipelineFoldersListAsOne() throws {
+@Test func `shards and pipeline folders list as one`() throws {
   let shards = try ListTensors.table([References.path("t5-b")], values: false)
   #expect(shards.rows.count == (try Checkpoint(folder: References.path("t5-b")).names.count))
   let pipeline = try OpenedTensors(References.path("pipeline-alpha/pipeline"))
@@ -134,7 +134,7 @@ private func bytes(_ values: [UInt8]) -> ByteStorage {
   #expect(throws: Failure.self) { try pipeline.tensor("transformer/none") }
 }
 
-@Test func histogramsCountEveryFiniteValueOnce() throws {
+@Test func `histograms count every finite value once`() throws {
   let folder = try TemporaryFolder()
   let path = try save(
     folder.file("a"),

@@ -29,7 +29,7 @@ import Testing
     return results[0].1
   }
 
-  @Test func everyHalf() {
+  @Test func `every half`() {
     let patterns = (0...UInt16.max).map { $0 }
     let y = agreed(65536) { $0.half_to_float(65536, patterns, $1) }
     for pattern in patterns {
@@ -42,7 +42,7 @@ import Testing
     }
   }
 
-  @Test func everyBfloat16() {
+  @Test func `every bfloat16`() {
     let patterns = (0...UInt16.max).map { $0 }
     let y = agreed(65536) { $0.bfloat16_to_float(65536, patterns, $1) }
     #expect(bits(y) == Exact(patterns.map { UInt32($0) << 16 }))
@@ -78,7 +78,7 @@ import Testing
   }
 
   @Test(arguments: lengths)
-  func exactArithmetic(columns: Int) {
+  func `exact arithmetic`(columns: Int) {
     let rows = 3
     let count = rows * columns
     let (x, y) = (values(count, seed: 5), values(count, seed: 6))
@@ -112,7 +112,7 @@ import Testing
 
   /// Sums over sixteen lanes make columns / 16 + 5 roundings, the mean's division one more.
   @Test(arguments: lengths)
-  func layerNorm(columns: Int) {
+  func `layer norm`(columns: Int) {
     let rows = 4
     let x = values(rows * columns, seed: 9).map { $0 + 0.5 }
     let (scale, shift) = (values(columns, seed: 10), values(columns, seed: 11))
@@ -142,7 +142,7 @@ import Testing
   }
 
   @Test(arguments: lengths)
-  func rmsNorm(columns: Int) {
+  func `RMS norm`(columns: Int) {
     let x = values(2 * columns, seed: 12)
     let weight = values(columns, seed: 13)
     let y = agreed(2 * columns) { $0.rms_norm(2, columns, 1e-6, weight, x, $1) }
@@ -192,13 +192,13 @@ import Testing
     }
   }
 
-  @Test func softmaxOfMinusInfinityIsZero() {
+  @Test func `softmax of minus infinity is zero`() {
     let y = agreed(3, from: [1, -.infinity, 1]) { $0.softmax(1, 3, 3, 1, nil, $1) }
     #expect(y == [0.5, 0, 0.5])
   }
 
   @Test(arguments: lengths)
-  func columnSums(columns: Int) {
+  func `column sums`(columns: Int) {
     let x = values(7 * columns, seed: 16)
     var sums = [Double](repeating: 1, count: columns)
     var squares = [Double](repeating: 2, count: columns)

@@ -92,7 +92,7 @@ import Testing
   /// 4` of itself (ElementwiseTests.layerNorm); the means of g and g n are off by `roundings` of
   /// the mean sizes, g n also by what n is.
   @Test(arguments: lengths)
-  func layerNorm(columns: Int) {
+  func `layer norm`(columns: Int) {
     let rows = 4
     var random = Generator(columns + 1)
     let x = random.floats(rows * columns).map { $0 + 0.5 }
@@ -147,7 +147,7 @@ import Testing
   }
 
   @Test(arguments: lengths)
-  func columnDots(columns: Int) {
+  func `column dots`(columns: Int) {
     let rows = 7
     var random = Generator(columns + 2)
     let (a, b) = (random.floats(rows * columns), random.floats(rows * columns))

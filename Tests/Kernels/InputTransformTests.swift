@@ -10,7 +10,7 @@ import Testing
   /// Sylvester's matrix over the root of its size: entry (i, j) is -1 to the number of common ones
   /// of i and j.
   @Test(arguments: [1, 2, 8, 16, 32, 128, 512])
-  func hadamardIsSylvesters(block: Int) throws {
+  func `Hadamard is Sylvester's`(block: Int) throws {
     var random = Generator(block)
     let x = random.floats(3 * block)
     var results: [[Float]] = []
@@ -36,7 +36,7 @@ import Testing
 
   /// W x = W center + W' x', whatever is combined.
   @Test(arguments: [false, true], [1, 64])
-  func foldingKeepsTheProduct(isBalanced: Bool, hadamard: Int) {
+  func `folding keeps the product`(isBalanced: Bool, hadamard: Int) {
     var random = Generator(5)
     let (tokens, inputs, outputs) = (7, 192, 5)
     let x = Matrix(rows: tokens, columns: inputs, values: random.floats(tokens * inputs, range: 3))

@@ -9,13 +9,13 @@ import Testing
     1, 2, 3, 5, 7, 15, 16, 17, 31, 33, 63, 64, 65, 127, 128, 129, 255, 256, 257, 1023,
   ]
 
-  @Test func whichTiersAreTested() {
+  @Test func `which tiers are tested`() {
     #expect(tiers.contains { $0.name == "scalar" })
     print("tiers tested: \(tiers.map(\.name).joined(separator: ", "))")
   }
 
   @Test(arguments: lengths)
-  func everyLengthTierFormatAndGranularity(inputs: Int) throws {
+  func `every length tier format and granularity`(inputs: Int) throws {
     var random = Generator(inputs)
     for format in Self.weightFormats {
       for group in [32, 100, 128, 7] {
@@ -44,7 +44,7 @@ import Testing
 
   /// Codes without a sign: bytes up to 255 that nothing was added to.
   @Test(arguments: [1, 7, 64, 130, 257])
-  func unsignedActivations(inputs: Int) throws {
+  func `unsigned activations`(inputs: Int) throws {
     for format in Self.weightFormats {
       let weight = try WeightCase(
         format, outputs: 33, inputs: inputs, group: min(64, inputs), seed: inputs)
@@ -62,7 +62,7 @@ import Testing
 
   /// More inputs than a panel holds, so that sums wait in y between panels.
   @Test(arguments: [(true, 4357), (false, 8357)])
-  func severalPanels(words: Bool, inputs: Int) throws {
+  func `several panels`(words: Bool, inputs: Int) throws {
     let weight = try WeightCase("e2m1", outputs: 70, inputs: inputs, group: 128, seed: 1)
     for perGroup in [false, true] {
       let x = TokenCase(
@@ -75,7 +75,7 @@ import Testing
     }
   }
 
-  @Test func blocksOfAnySizeGiveTheSame() throws {
+  @Test func `blocks of any size give the same`() throws {
     let weight = try WeightCase("int4", outputs: 150, inputs: 300, group: 100, seed: 3)
     let x = TokenCase(tokens: 41, weight: weight, maxCode: 127, perGroup: true, seed: 4)
     let expected = bits(x.product(weight, bias: nil))
@@ -89,7 +89,7 @@ import Testing
 
   /// The largest integers over the longest group, where a dot is nearest to overflowing.
   @Test(arguments: weightFormats)
-  func extremeCodesDoNotOverflow(format: String) throws {
+  func `extreme codes do not overflow`(format: String) throws {
     let weight = try WeightCase(
       format, outputs: 3, inputs: Int(FPQ_LONGEST_GROUP), group: Int(FPQ_LONGEST_GROUP), seed: 5,
       extreme: true)
@@ -109,7 +109,7 @@ import Testing
 
   /// Float activations: a fused multiply-add an input, in ascending order.
   @Test(arguments: lengths + [2051])
-  func floatActivations(inputs: Int) throws {
+  func `float activations`(inputs: Int) throws {
     var random = Generator(inputs)
     for format in Self.weightFormats {
       let (outputs, tokens) = ([1, 16, 65, 70][random.below(4)], [1, 5, 13][random.below(3)])

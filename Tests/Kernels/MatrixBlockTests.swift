@@ -56,7 +56,7 @@ import Testing
 
   /// As for f32; products in f64 have no transposed layouts.
   @Test(arguments: [false, true], shapes)
-  func wideProduct(adding: Bool, shape: (rows: Int, columns: Int, depth: Int)) {
+  func `wide product`(adding: Bool, shape: (rows: Int, columns: Int, depth: Int)) {
     let (rows, columns, depth) = shape
     var random = Generator(rows * 37 + columns)
     func block(_ rows: Int, _ columns: Int) -> MatrixBlock<WideMatrix> {

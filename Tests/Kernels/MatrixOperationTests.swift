@@ -77,7 +77,7 @@ import Testing
         == expected { i, c, sample in x.pointer[i] * gate.row(sample)[c] })
   }
 
-  @Test func partOfEverySample() {
+  @Test func `part of every sample`() {
     let (x, part) = (random(Self.rows, seed: 7), random(Self.tokens, seed: 8))
     let sum = x.copy()
     sum.add(toEachSample: part)
@@ -106,7 +106,7 @@ import Testing
   /// The gradients add up over the rows of each sample, whatever the chunks.
   ///
   /// Compared with the sums of single rows in f64, from which they differ by their order.
-  @Test func normGradients() throws {
+  @Test func `norm gradients`() throws {
     let (x, dy, scale) = (
       random(Self.rows, seed: 12), random(Self.rows, seed: 13), random(3, seed: 14)
     )
@@ -147,7 +147,7 @@ import Testing
     }
   }
 
-  @Test func columnSumsOfEverySample() {
+  @Test func `column sums of every sample`() {
     let (x, y) = (random(Self.rows, seed: 15), random(Self.rows, seed: 16))
     for factor in [nil, y] {
       let sums = columnSums(of: x, times: factor, batch: Self.samples)
@@ -164,7 +164,7 @@ import Testing
     }
   }
 
-  @Test func hadamardOfEveryRow() {
+  @Test func `Hadamard of every row`() {
     let x = random(Self.rows, seed: 17)
     let turned = scalar(x) { $0.hadamard(x.count, 128, $1) }
     x.applyHadamard(block: 128)

@@ -45,7 +45,7 @@ import Testing
   }
 
   @Test(arguments: ["e2m1:token", "e2m3:token-group", "int8", "int6:token", "e3m2", "e3m4:token"])
-  func quantizedProduct(activation name: String) throws {
+  func `quantized product`(activation name: String) throws {
     let activation = try #require(try ActivationFormat.parse(name))
     var random = Generator(7)
     for (format, outputs, inputs, group, tokens) in [
@@ -63,7 +63,7 @@ import Testing
   }
 
   /// e4m3 goes through f32: the product of the values that `nearest` gives.
-  @Test func wideActivationFormat() throws {
+  @Test func `wide activation format`() throws {
     let activation = try #require(try ActivationFormat.parse("e4m3:token"))
     let weight = try WeightCase("e2m1", outputs: 5, inputs: 70, group: 32, seed: 9)
     var random = Generator(10)
@@ -82,7 +82,7 @@ import Testing
   }
 
   @Test(arguments: ["none", "e2m3", "e3m4:token", "e4m3"])
-  func sameBitsOnAnyNumberOfThreads(activation name: String) throws {
+  func `same bits on any number of threads`(activation name: String) throws {
     let activation = try ActivationFormat.parse(name)
     let weight = try WeightCase("e2m1", outputs: 200, inputs: 256, group: 128, seed: 11)
     var random = Generator(12)
@@ -97,7 +97,7 @@ import Testing
   }
 
   @Test(arguments: ["none", "e2m3", "e2m3:token", "e3m4", "e4m3"])
-  func notANumberIsSeenInTheOutput(activation name: String) throws {
+  func `not a number is seen in the output`(activation name: String) throws {
     let weight = try WeightCase("e2m1", outputs: 33, inputs: 64, group: 32, seed: 13)
     let x = Matrix(rows: 7, columns: 64, zeroed: true)
     x.row(3)[40] = .nan
@@ -107,14 +107,14 @@ import Testing
     }
   }
 
-  @Test func noTokens() throws {
+  @Test func `no tokens`() throws {
     let weight = try WeightCase("e2m1", outputs: 3, inputs: 4, group: 4, seed: 14)
     let y = try multiply(
       weight, Matrix(rows: 0, columns: 4), ActivationFormat.parse("int8"))
     #expect(y.rows == 0 && y.columns == 3)
   }
 
-  @Test func refusesWhatDoesNotFit() throws {
+  @Test func `refuses what does not fit`() throws {
     let weight = try WeightCase("int4", outputs: 4, inputs: 10, group: 4, seed: 15)
     let (codes, scales, zeros) = try weight.matrix()
     let int4 = weight.format
@@ -162,7 +162,7 @@ import Testing
       transform: nil, activation: activation, staticScale: nil, groupSize: 64)
   }
 
-  @Test func refusesActivationsThatCannotBeRoundedTo() throws {
+  @Test func `refuses activations that cannot be rounded to`() throws {
     for name in ["e3m0", "e4m0:token"] {
       let activation = try #require(try ActivationFormat.parse(name))
       #expect(throws: Failure.self, "\(name)") { try prepared(activation) }

@@ -22,7 +22,7 @@ import Testing
   ///
   /// The scales are powers of two, so that dividing by one and multiplying by its reciprocal agree.
   @Test(arguments: formats, [1, 16, 31, 100])
-  func gridResidual(name: String, count: Int) throws {
+  func `grid residual`(name: String, count: Int) throws {
     let format = try NumberFormat(name)
     var random = Generator(count)
     let w = random.floats(count, range: 9)
@@ -50,7 +50,7 @@ import Testing
   }
 
   @Test(arguments: formats, [1, 17, 128])
-  func feedbackRow(name: String, count: Int) throws {
+  func `feedback row`(name: String, count: Int) throws {
     let row = try RoundingCase(name, columns: count, groupSize: 32, isSplit: true, seed: count)
     var random = Generator(count + 1)
     let (w, target) = (random.floats(count, range: 4), random.floats(count, range: 4))
@@ -71,7 +71,7 @@ import Testing
   }
 
   @Test(arguments: formats, [1, 17, 64])
-  func descendRow(name: String, count: Int) throws {
+  func `descend row`(name: String, count: Int) throws {
     let row = try RoundingCase(name, columns: count, groupSize: 24, isSplit: true, seed: count)
     var random = Generator(count + 2)
     let hessian = RoundingCase.hessian(count, seed: count)
@@ -96,7 +96,7 @@ import Testing
   /// clamp(base + h step, low, high): h is off by some ten roundings of 1, the sum by one of its
   /// own.
   @Test(arguments: [false, true])
-  func softWeights(isScaled: Bool) {
+  func `soft weights`(isScaled: Bool) {
     let count = 100
     var random = Generator(7)
     let (v, base) = (random.floats(count, range: 3), random.floats(count))
@@ -119,7 +119,7 @@ import Testing
 
   /// `SoftRoundingTests` has the values, by torch.
   @Test(arguments: [1, 15, 64, 100])
-  func softGradientOfAllTiers(count: Int) {
+  func `soft gradient of all tiers`(count: Int) {
     var random = Generator(count)
     let (v, base) = (random.floats(count, range: 3), random.floats(count))
     let (step, start) = (random.floats(count).map { abs($0) }, random.floats(count))

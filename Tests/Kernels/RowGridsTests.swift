@@ -42,7 +42,7 @@ import Testing
     }
   }
 
-  @Test func feedBack() throws {
+  @Test func `feed back`() throws {
     let (cases, grids) = try cases()
     let width = Self.block.count
     let (w, target) = (random(3, Self.columns, seed: 1), random(3, Self.columns, seed: 2))
@@ -114,7 +114,7 @@ import Testing
   }
 
   /// Of one group: the residual of some columns of a row, and what they cost by their importance.
-  @Test func groupGrid() throws {
+  @Test func `group grid`() throws {
     let (cases, _) = try cases()
     let w = random(3, Self.columns, seed: 10)
     var random = Generator(11)
@@ -136,7 +136,7 @@ import Testing
   }
 
   /// Each group of AdaRound's weights has bounds of its own, each row a weight of its loss.
-  @Test func softGroups() {
+  @Test func `soft groups`() {
     let (rows, columns, groupSize) = (3, 40, 16)
     var random = Generator(12)
     let matrices = (0..<4).map { _ in
@@ -180,7 +180,7 @@ import Testing
   }
 
   /// The first step of Adam is `rate` far, against the gradient, whatever its size.
-  @Test func firstAdamStep() {
+  @Test func `first Adam step`() {
     let variable = Matrix(rows: 2, columns: 3, values: [1, 2, 3, 4, 5, 6])
     let gradient = Matrix(
       rows: 4, columns: 3, values: [9, 9, 9, 2, -1, 0.5, -0.1, 30, 0, 9, 9, 9])

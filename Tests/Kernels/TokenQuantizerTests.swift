@@ -76,7 +76,7 @@ import Testing
   }
 
   @Test(arguments: formats)
-  func nearestWithTiesToEven(name: String) throws {
+  func `nearest with ties to even`(name: String) throws {
     let format = try NumberFormat(name)
     var random = Generator(name.utf8.reduce(0) { $0 * 31 + Int($1) })
     for (inputs, group) in [(1, 1), (7, 7), (33, 32), (250, 100), (256, 128), (300, 7)] {
@@ -124,7 +124,7 @@ import Testing
   }
 
   /// A static scale: what is larger saturates, and what is not finite is still seen.
-  @Test func fixedScales() throws {
+  @Test func `fixed scales`() throws {
     let format = try NumberFormat("e2m3")
     for (name, tier) in tiers {
       func quantized(_ x: [Float]) throws -> (codes: [Int], scale: Float) {
@@ -139,7 +139,7 @@ import Testing
     }
   }
 
-  @Test func zerosTinyAndHugeValues() throws {
+  @Test func `zeros tiny and huge values`() throws {
     let format = try NumberFormat("e2m3")
     let least = Float.leastNonzeroMagnitude
     for (name, tier) in tiers {
@@ -162,7 +162,7 @@ import Testing
   }
 
   @Test(arguments: [Float.nan, .infinity, -.infinity, .signalingNaN])
-  func whatIsNotFiniteMakesTheScaleNaN(bad: Float) throws {
+  func `what is not finite makes the scale NaN`(bad: Float) throws {
     for format in [try NumberFormat("e2m3"), try NumberFormat("e3m4"), try NumberFormat("e4m3")] {
       for place in [0, 31, 36] {
         var x = [Float](repeating: 0.5, count: 74)

@@ -118,7 +118,7 @@ struct PackedLinearTests {
   }
 
   @Test(arguments: kinds, ["none", "e2m3:token", "e2m3:token-group", "int8", "e3m4"])
-  func multipliesByWhatItStandsFor(_ kind: Kind, activations: String) throws {
+  func `multiplies by what it stands for`(_ kind: Kind, activations: String) throws {
     let folder = try TemporaryFolder()
     let (path, values, bias) = try layer(kind, in: folder)
     let source = try SafetensorsFile(path)

@@ -10,7 +10,7 @@ import Testing
 
 /// Query, key and value rounded per token and head before the attention (FP4DiT).
 @Suite struct AttentionRoundingTests {
-  @Test func namesAreRead() throws {
+  @Test func `names are read`() throws {
     let e2m3 = try #require(try ActivationFormat.parse("e2m3:token"))
     func resolved(_ text: String) throws -> String? {
       try AttentionFormat(text).resolved(activations: e2m3)?.description
@@ -27,7 +27,7 @@ import Testing
 
   /// What the output projection of block 0 reads follows from q, k and v rounded one token and head
   /// at a time, in f64.
-  @Test func headsAreRoundedByThemselves() throws {
+  @Test func `heads are rounded by themselves`() throws {
     let golden = try ModelCase("pixart-sigma")
     let call = try PixArtCall(golden)
     let seen = Inputs()

@@ -50,7 +50,7 @@ import Testing
   }
 
   @Test(arguments: cases)
-  func decodingMatchesDiffusers(_ name: String) throws {
+  func `decoding matches diffusers`(_ name: String) throws {
     let golden = try ModelCase(name)
     let model = try AutoencoderKL(config: golden.config, weights: golden.weights)
     let factor = try #require(golden.facts["scaling_factor"]?.double)
@@ -70,7 +70,7 @@ import Testing
   }
 
   @Test(arguments: cases)
-  func encodingMatchesDiffusers(_ name: String) throws {
+  func `encoding matches diffusers`(_ name: String) throws {
     let golden = try ModelCase(name)
     let model = try AutoencoderKL(
       config: golden.config, weights: golden.weights, withEncoder: true)
@@ -88,13 +88,13 @@ import Testing
     try Self.expect(recorder, matches: inner, of: golden)
   }
 
-  @Test func tiledDecodingMatchesDiffusers() throws {
+  @Test func `tiled decoding matches diffusers`() throws {
     let golden = try ModelCase("vae-f8")
     let model = try AutoencoderKL(config: golden.config, weights: golden.weights)
     try golden.expect(model.decodeTiled(Self.latents(golden)), matches: "decoded_tiled")
   }
 
-  @Test func tilesOfFractionsOfLatentsAreRefused() throws {
+  @Test func `tiles of fractions of latents are refused`() throws {
     let golden = try ModelCase("vae-f8")
     let model = try AutoencoderKL(
       config: golden.config(changing: "sample_size", to: "40"), weights: golden.weights)
@@ -105,7 +105,7 @@ import Testing
   }
 
   @Test(arguments: cases)
-  func threadsChangeNothing(_ name: String) throws {
+  func `threads change nothing`(_ name: String) throws {
     let golden = try ModelCase(name)
     let model = try AutoencoderKL(
       config: golden.config, weights: golden.weights, withEncoder: true)
@@ -119,7 +119,7 @@ import Testing
     #expect(results[0] == results[2])
   }
 
-  @Test func aBatchIsDecodedPictureByPicture() throws {
+  @Test func `a batch is decoded picture by picture`() throws {
     let golden = try ModelCase("vae-f4")
     let model = try AutoencoderKL(config: golden.config, weights: golden.weights)
     let latents = try Self.latents(golden)
@@ -130,7 +130,7 @@ import Testing
     #expect(model.decode(both) == model.decode(latents) + model.decode(mirrored))
   }
 
-  @Test func missingAndMisshapenTensorsAreRefused() throws {
+  @Test func `missing and misshapen tensors are refused`() throws {
     for name in ["vae-f4", "vae-oldkeys"] {
       let golden = try ModelCase(name)
       for tensor in golden.weights.names {
@@ -153,7 +153,7 @@ import Testing
     ("scaling_factor", "0"), ("shift_factor", "0.1"), ("norm_num_groups", "-4"),
     ("layers_per_block", "99999999999"), ("latent_channels", "\"four\""),
   ])
-  func unsupportedSettingsAreRefusedByName(_ key: String, _ value: String) throws {
+  func `unsupported settings are refused by name`(_ key: String, _ value: String) throws {
     let golden = try ModelCase("vae-f4")
     let failure = #expect(throws: Failure.self) {
       try AutoencoderConfig(golden.config(changing: key, to: value))
@@ -161,7 +161,7 @@ import Testing
     #expect(failure?.description.contains(".json: \(key): expected ") == true)
   }
 
-  @Test func theExampleModelDrawsItsReferencePictures() throws {
+  @Test func `the example model draws its reference pictures`() throws {
     let model = try AutoencoderKL(folder: "\(References.folder)/../../examples/emoji-pixart/vae")
     let io = try References.tensors("emoji-pixart/reference.safetensors")
     let latents = try io.tensor("final_latents")

@@ -13,7 +13,7 @@ import Testing
   }
 
   @Test(arguments: ["native512", "native1024", "wide1024", "tall512", "odd"])
-  func positionsMatchDiffusers(_ name: String) throws {
+  func `positions match diffusers`(_ name: String) throws {
     let settings = try #require(facts["pixart"]?[name])
     let table = Embeddings.positions(
       gridHeight: try #require(settings["grid_h"]?.int),
@@ -29,7 +29,7 @@ import Testing
     #expect(largestDifference(found, golden) <= 1e-6)
   }
 
-  @Test func sinusoidMatchesDiffusers() throws {
+  @Test func `sinusoid matches diffusers`() throws {
     let values = try io.tensor("timesteps").floats()
     let golden = try io.tensor("timestep_sinusoid").floats()
     let tolerance = Float(try #require(facts["tolerance"]?["abs"]?.double))

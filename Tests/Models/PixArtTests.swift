@@ -10,7 +10,7 @@ import Testing
   static let cases = ["pixart-sigma", "pixart-alpha", "pixart-nonsquare"]
 
   @Test(arguments: cases)
-  func outputsMatchDiffusers(_ name: String) throws {
+  func `outputs match diffusers`(_ name: String) throws {
     let golden = try ModelCase(name)
     let model = try PixArtTransformer(
       TransformerParts(config: golden.config, weights: golden.weights))
@@ -33,7 +33,7 @@ import Testing
   }
 
   @Test(arguments: cases)
-  func threadsChangeNothing(_ name: String) throws {
+  func `threads change nothing`(_ name: String) throws {
     let golden = try ModelCase(name)
     let model = try PixArtTransformer(
       TransformerParts(config: golden.config, weights: golden.weights))
@@ -47,7 +47,7 @@ import Testing
     #expect(outputs[0] == outputs[2])
   }
 
-  @Test func everyLinearLayerIsSeenOnce() throws {
+  @Test func `every linear layer is seen once`() throws {
     let golden = try ModelCase("pixart-alpha")
     let model = try PixArtTransformer(
       TransformerParts(config: golden.config, weights: golden.weights))
@@ -75,7 +75,7 @@ import Testing
     #expect(text.valid == (try golden.floats("encoder_attention_mask").map { $0 != 0 }))
   }
 
-  @Test func paddingOfAllSamplesIsDropped() throws {
+  @Test func `padding of all samples is dropped`() throws {
     let golden = try ModelCase("pixart-nonsquare")
     let model = try PixArtTransformer(
       TransformerParts(config: golden.config, weights: golden.weights))
@@ -101,7 +101,7 @@ import Testing
     ("caption_channels", "null"), ("patch_size", "200"), ("interpolation_scale", "0"),
     ("sample_size", "-1"),
   ])
-  func unsupportedSettingsAreRefusedByName(_ key: String, _ value: String) throws {
+  func `unsupported settings are refused by name`(_ key: String, _ value: String) throws {
     let golden = try ModelCase("pixart-alpha")
     let failure = #expect(throws: Failure.self) {
       try PixArtTransformer(
@@ -111,7 +111,7 @@ import Testing
     #expect(failure?.description.contains(".json: \(key): expected ") == true)
   }
 
-  @Test func absentKeysFollowTheRulesOfTheOriginal() throws {
+  @Test func `absent keys follow the rules of the original`() throws {
     let alpha = try PixArtConfig(ModelCase("pixart-alpha").config)
     #expect(alpha.usesSizeConditions)
     #expect(alpha.interpolationScale == 2)
@@ -126,7 +126,7 @@ import Testing
     #expect(tiny.interpolationScale == 1)
   }
 
-  @Test func missingAndMisshapenTensorsAreRefused() throws {
+  @Test func `missing and misshapen tensors are refused`() throws {
     let golden = try ModelCase("pixart-alpha")
     // Every tensor of the file is needed: without any one of them there is no model.
     for name in golden.weights.names {
@@ -144,7 +144,7 @@ import Testing
     }
   }
 
-  @Test func theExampleModelRuns() throws {
+  @Test func `the example model runs`() throws {
     let folder = "\(References.folder)/../../examples/emoji-pixart/transformer"
     let model = try PixArtTransformer(
       TransformerParts(

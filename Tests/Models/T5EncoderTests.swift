@@ -24,7 +24,7 @@ private struct Case {
 /// The output at the case's tolerance, and each block's at the same fraction of its own largest
 /// value.
 @Test(arguments: ["t5-a", "t5-b", "mt5"])
-func encoderMatchesTransformers(_ name: String) throws {
+func `encoder matches transformers`(_ name: String) throws {
   let test = try Case(name)
   let config = try ModelConfig(References.path("\(name)/case.json"))
   let tolerance = Float(try #require(config.json["tolerance"]?["abs"]?.double))
@@ -56,7 +56,7 @@ func encoderMatchesTransformers(_ name: String) throws {
 }
 
 @Test(arguments: ["t5-a", "t5-b", "mt5"])
-func positionBiasMatchesTransformers(_ name: String) throws {
+func `position bias matches transformers`(_ name: String) throws {
   let config = try ModelConfig(References.path("\(name)/config.json"))
   let first = try References.tensors("\(name)/io.safetensors").tensor("position_bias_row0")
   let last = try References.tensors("\(name)/io.safetensors").tensor("position_bias_last")
@@ -77,7 +77,7 @@ func positionBiasMatchesTransformers(_ name: String) throws {
 
 /// Magnitudes at which the bucket changes, by running `T5Attention._relative_position_bucket` of
 /// transformers.
-@Test func bucketsChangeWhereTransformersChangesThem() throws {
+@Test func `buckets change where transformers changes them`() throws {
   let bias = try RelativePositionBias(
     "encoder.block.0.layer.0.SelfAttention.relative_attention_bias", buckets: 32, maxDistance: 128,
     heads: 3, from: Checkpoint(folder: References.path("t5-a")))
@@ -89,7 +89,7 @@ func positionBiasMatchesTransformers(_ name: String) throws {
   }
 }
 
-@Test func encodingDoesNotDependOnThreadsOrBatch() throws {
+@Test func `encoding does not depend on threads or batch`() throws {
   let test = try Case("t5-a")
   let encoder = try T5Encoder(folder: References.path("t5-a"))
   let both = try encoder.encode(ids: test.ids, mask: test.mask, batch: test.batch).values
@@ -99,7 +99,7 @@ func positionBiasMatchesTransformers(_ name: String) throws {
   #expect(try encoder.encode(ids: test.ids, mask: test.mask, batch: test.batch).values == both)
 }
 
-@Test func badIdsAndMasksAreRefused() throws {
+@Test func `bad ids and masks are refused`() throws {
   let encoder = try T5Encoder(folder: References.path("mt5"))
   let place = References.path("mt5/model.safetensors") + ": encoder.embed_tokens.weight"
   for id in [-1, Int32(encoder.vocabulary), .max] {
@@ -134,7 +134,7 @@ private func failure(changing key: String, to value: String) throws -> String {
   }
 }
 
-@Test func unsupportedEncodersAreRefused() throws {
+@Test func `unsupported encoders are refused`() throws {
   #expect(
     try failure(changing: "feed_forward_proj", to: "\"relu\"")
       == "config.json: feed_forward_proj: expected gated-gelu, found relu")

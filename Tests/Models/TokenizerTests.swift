@@ -28,7 +28,7 @@ private func tokenizer(_ name: String) throws -> Tokenizer {
 }
 
 @Test(arguments: ["t5", "mt5-bytefallback"])
-func idsAreThoseOfTheLibraries(_ name: String) throws {
+func `ids are those of the libraries`(_ name: String) throws {
   let tokenizer = try tokenizer(name)
   let records = try records().filter { $0.tokenizer == name }
   #expect(records.count == 48)
@@ -46,7 +46,7 @@ func idsAreThoseOfTheLibraries(_ name: String) throws {
   }
 }
 
-@Test func pipelinesGiveTheSameTokens() throws {
+@Test func `pipelines give the same tokens`() throws {
   for name in ["pipeline-alpha/noguidance", "pipeline-sigma/binned"] {
     let parts = name.split(separator: "/").map(String.init)
     let config = try ModelConfig(References.path("\(parts[0])/case.json"))
@@ -63,7 +63,7 @@ func idsAreThoseOfTheLibraries(_ name: String) throws {
   }
 }
 
-@Test func lengthsAreKept() throws {
+@Test func `lengths are kept`() throws {
   let tokenizer = try tokenizer("t5")
   #expect(tokenizer.suggestedLength == 300)
   #expect(tokenizer.size == 500)
@@ -108,7 +108,7 @@ private let everyScalar: String = {
   return String(String.UnicodeScalarView(scalars))
 }()
 
-@Test func damagedModelsAreRefused() throws {
+@Test func `damaged models are refused`() throws {
   let good = try Data(
     contentsOf: URL(fileURLWithPath: References.path("sentencepiece/t5/spiece.model")))
   let start = "spiece.model: expected a SentencePiece model, found"
@@ -137,7 +137,7 @@ private let everyScalar: String = {
 
 /// Flipped bits in the normalization table, which lead the library itself out of bounds: refused or
 /// harmless.
-@Test func flippedBitsDoNotCrash() throws {
+@Test func `flipped bits do not crash`() throws {
   let good = try Data(
     contentsOf: URL(fileURLWithPath: References.path("sentencepiece/t5/spiece.model")))
   var refused = 0
@@ -153,7 +153,7 @@ private let everyScalar: String = {
   #expect(refused > 0)
 }
 
-@Test func promptsArePreparedAsPythonDoes() {
+@Test func `prompts are prepared as Python does`() {
   #expect(preparedPrompt("  An Astronaut, 8K!\n") == "an astronaut, 8k!")
   #expect(preparedPrompt("") == "")
   #expect(preparedPrompt(" \u{1C}\u{A0}\u{3000}\u{85}x\u{1F}\u{2028}") == "x")

@@ -13,7 +13,7 @@ private func mode(_ path: String) -> mode_t {
   return status.st_mode & 0o7777
 }
 
-@Test func aFileAppearsWholeOrNotAtAll() throws {
+@Test func `a file appears whole or not at all`() throws {
   let folder = try TemporaryFolder()
   let path = folder.file("out")
   do {
@@ -37,7 +37,7 @@ private func mode(_ path: String) -> mode_t {
   #expect(try folder.contents == ["out"])
 }
 
-@Test func twoWritersOfOneFileDoNotMeet() throws {
+@Test func `two writers of one file do not meet`() throws {
   let folder = try TemporaryFolder()
   let (first, second) = (try OutputFile(folder.file("out")), try OutputFile(folder.file("out")))
   try first.write("first".utf8)
@@ -48,7 +48,7 @@ private func mode(_ path: String) -> mode_t {
   #expect(try folder.contents == ["out"])
 }
 
-@Test func aFolderIsRefusedBeforeAnyWork() throws {
+@Test func `a folder is refused before any work`() throws {
   let folder = try TemporaryFolder()
   #expect(throws: Failure(folder.path, "expected a file to write, found a folder")) {
     try OutputFile(folder.path)
@@ -71,7 +71,7 @@ private func mode(_ path: String) -> mode_t {
   }
 }
 
-@Test func aLinkIsFollowed() throws {
+@Test func `a link is followed`() throws {
   let folder = try TemporaryFolder()
   let files = FileManager.default
   try files.createDirectory(atPath: folder.file("data"), withIntermediateDirectories: false)
@@ -93,7 +93,7 @@ private func mode(_ path: String) -> mode_t {
   ) { try OutputFile(folder.file("loop")) }
 }
 
-@Test func permissionsFollowTheUmaskAndTheFileThatWas() throws {
+@Test func `permissions follow the umask and the file that was`() throws {
   let folder = try TemporaryFolder()
   let mask = umask(0)
   umask(mask)
@@ -108,7 +108,7 @@ private func mode(_ path: String) -> mode_t {
   #expect(mode(folder.file("new")) == 0o600)
 }
 
-@Test func devicesAndPipesAreWrittenStraightTo() throws {
+@Test func `devices and pipes are written straight to`() throws {
   let folder = try TemporaryFolder()
   let null = try OutputFile("/dev/null")
   try null.write("gone".utf8)
@@ -135,7 +135,7 @@ private func mode(_ path: String) -> mode_t {
   #expect(try folder.contents == ["pipe"])
 }
 
-@Test func longNamesLeaveRoomForTheTemporaryOne() throws {
+@Test func `long names leave room for the temporary one`() throws {
   let folder = try TemporaryFolder()
   let name = String(repeating: "é", count: 127)
   let output = try OutputFile(folder.file(name))
@@ -143,7 +143,7 @@ private func mode(_ path: String) -> mode_t {
   #expect(try folder.contents == [name])
 }
 
-@Test func progressDrawsAnyCount() {
+@Test func `progress draws any count`() {
   let progress = Progress("rounding", total: 3, unit: "layers")
   #expect(
     progress.line(done: 1, elapsed: 2)
@@ -154,6 +154,6 @@ private func mode(_ path: String) -> mode_t {
   #expect(Progress("x", total: 0, unit: "u").line(done: 0, elapsed: 0).hasSuffix("? left"))
 }
 
-@Test func controlCharactersDoNotReachTheTerminal() {
+@Test func `control characters do not reach the terminal`() {
   #expect(Console.printable("a\u{1B}[2Jb\nc\td\u{9B}é") == "a\\u001b[2Jb\\nc\\td\\u009bé")
 }

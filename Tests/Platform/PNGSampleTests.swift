@@ -75,14 +75,14 @@ struct PNGSample: CustomTestStringConvertible, Sendable {
 }
 
 @Test(arguments: PNGSample.all)
-func everyColourTypeReadsAsPillowReadsIt(_ sample: PNGSample) throws {
+func `every colour type reads as Pillow reads it`(_ sample: PNGSample) throws {
   let bytes = try #require(Data(base64Encoded: sample.base64))
   let image = try Image(pngBytes: Array(bytes), place: sample.testDescription)
   #expect(image == Image(width: 5, height: 3, pixels: sample.pixels))
 }
 
 /// The rows hold 0, 65535, 0x8080, 0x1234, 257, 0x7F7F; each times 255 / 65535, rounded.
-@Test func sixteenBitsAreScaledNotTakenForLinearLight() throws {
+@Test func `sixteen bits are scaled not taken for linear light`() throws {
   let bytes = try #require(
     Data(
       base64Encoded:
@@ -97,7 +97,7 @@ func everyColourTypeReadsAsPillowReadsIt(_ sample: PNGSample) throws {
   "iVBORw0KGgoAAAANSUhEUgAPQkAAD0JACAIAAADTD68qAAAAC0lEQVR4nGNggAEAAAoAAX+AdF4AAAAASUVORK5CYII=",
   "iVBORw0KGgoAAAANSUhEUn////9/////CAIAAACbq5wxAAAAC0lEQVR4nGNggAEAAAoAAX+AdF4AAAAASUVORK5CYII=",
 ])
-func absurdSizesAreRefusedBeforeMemoryIsAsked(_ base64: String) throws {
+func `absurd sizes are refused before memory is asked`(_ base64: String) throws {
   let bytes = try #require(Data(base64Encoded: base64))
   #expect(throws: Failure.self) { try Image(pngBytes: Array(bytes), place: "huge") }
 }

@@ -9,7 +9,7 @@ private func gradient(width: Int = 37, height: Int = 23) -> Image {
     pixels: (0..<(width * height * 3)).map { UInt8(truncatingIfNeeded: $0 * $0 / 7) })
 }
 
-@Test func aPictureComesBackAsItWas() throws {
+@Test func `a picture comes back as it was`() throws {
   for (width, height) in [(1, 1), (37, 23), (256, 3), (1, 999)] {
     let image = gradient(width: width, height: height)
     #expect(try Image(pngBytes: try image.pngData(), place: "x") == image)
@@ -27,7 +27,7 @@ private func gradient(width: Int = 37, height: Int = 23) -> Image {
   #expect(try Image(pngBytes: bytes, place: "noise") == image)
 }
 
-@Test func textSurvivesInAnyLanguage() throws {
+@Test func `text survives in any language`() throws {
   let texts = [
     ("parameters", "a red heart\nSteps: 20, Seed: 1"), ("latin", "größe ÿ"),
     ("parameters", "红心 ❤️ 😀"), ("empty", ""), ("control", "a\u{85}b"), ("nul", "a\u{0}b"),
@@ -43,7 +43,7 @@ private func gradient(width: Int = 37, height: Int = 23) -> Image {
 ///
 ///     info = PngInfo(); info.add_text("parameters", "größe"); info.add_itxt("prompt", "红心")
 ///     Image.new("RGB", (1, 1)).save(file, pnginfo=info)
-@Test func chunksAreTheBytesThatPillowWrites() throws {
+@Test func `chunks are the bytes that Pillow writes`() throws {
   let bytes = try gradient().pngData(text: [("parameters", "größe"), ("prompt", "红心")])
   let golden: [UInt8] = [
     0, 0, 0, 16, 116, 69, 88, 116, 112, 97, 114, 97, 109, 101, 116, 101, 114, 115, 0, 103, 114, 246,
@@ -53,14 +53,14 @@ private func gradient(width: Int = 37, height: Int = 23) -> Image {
   #expect(Array(bytes[33..<(33 + golden.count)]) == golden)
 }
 
-@Test func keywordsThatPNGDoesNotHaveAreRefused() throws {
+@Test func `keywords that PNG does not have are refused`() throws {
   for key in ["", "红", String(repeating: "x", count: 80), "a\u{0}"] {
     #expect(throws: Failure.self) { try gradient().pngData(text: [(key, "text")]) }
   }
 }
 
 /// What PNG viewers see in the file: no time, nothing but these chunks.
-@Test func theChunksOfAFile() throws {
+@Test func `the chunks of a file`() throws {
   let bytes = try gradient().pngData(text: [("parameters", "x")])
   var types: [String] = []
   var at = 8
@@ -71,7 +71,7 @@ private func gradient(width: Int = 37, height: Int = 23) -> Image {
   #expect(types == ["IHDR", "tEXt", "sRGB", "IDAT", "IEND"])
 }
 
-@Test func aDamagedPNGIsRefusedOrRead() throws {
+@Test func `a damaged PNG is refused or read`() throws {
   let bytes = try gradient(width: 7, height: 5).pngData(text: [("parameters", "红心")])
   for length in 0..<(bytes.count - 12) {
     #expect(throws: Failure.self, "cut to \(length)") {
@@ -90,7 +90,7 @@ private func gradient(width: Int = 37, height: Int = 23) -> Image {
   #expect(refused > bytes.count)
 }
 
-@Test func filesThatAreNoPNG() throws {
+@Test func `files that are no PNG`() throws {
   let folder = try TemporaryFolder()
   let text = try folder.write("a.png", "hello, world".utf8)
   #expect(throws: Failure(text, "expected a PNG image, found another file")) {

@@ -16,7 +16,7 @@ import Testing
   /// The block loses less than with nearest codes of the same scales, on prompts that were learned
   /// from and on others, and what is reported is the loss of what is returned.
   @Test(arguments: [true, false])
-  func blocksLoseLessThanByNearest(isScaleAware: Bool) throws {
+  func `blocks lose less than by nearest`(isScaleAware: Bool) throws {
     var setting = BlockCase.Setting()
     setting.isScaleAware = isScaleAware
     let unit = try BlockCase.shared().unit(4, setting)
@@ -35,7 +35,7 @@ import Testing
 
   /// Rounding the inputs while codes are learned judges them by what remains of the output then,
   /// which is more than without.
-  @Test func activationsAreRoundedWhileLearning() throws {
+  @Test func `activations are rounded while learning`() throws {
     var setting = BlockCase.Setting()
     let exact = try BlockCase.shared().unit(2, setting)
     setting.activations = try ActivationFormat.parse("e2m3:token")
@@ -47,7 +47,7 @@ import Testing
   /// Descent's scales and biases are tuned, and its codes if wanted, to no greater loss on the
   /// samples that were held back.
   @Test(arguments: [true, false])
-  func descentIsTuned(codes: Bool) throws {
+  func `descent is tuned`(codes: Bool) throws {
     var setting = BlockCase.Setting()
     setting.method = .descent
     let unit = try BlockCase.shared().unit(3, setting)

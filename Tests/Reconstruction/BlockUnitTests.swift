@@ -28,7 +28,7 @@ import Testing
 
   /// Before anything is rounded a block is the float block, also in the channels of prepared
   /// inputs.
-  @Test func floatWeightsCostNothing() throws {
+  @Test func `float weights cost nothing`() throws {
     #expect(try example.unit(2).loss().training == 0)
     let unit = try example.unit(2, prepared())
     let nearest = try BlockCase.round(unit, .nearest)
@@ -52,7 +52,7 @@ import Testing
   /// so that every point is exact in f32: weights are two hundred steps, and those of a group that
   /// round alike would round a step alike.
   @Test(arguments: [true, false])
-  func gradientsAreThoseOfTheLoss(corrected: Bool) throws {
+  func `gradients are those of the loss`(corrected: Bool) throws {
     let unit = try example.unit(3, prepared(corrected: corrected))
     _ = unit.loss(of: try BlockCase.round(unit, .nearest))
     let grid: Float = 0x1p22
@@ -108,7 +108,7 @@ import Testing
   }
 
   /// A sample's loss does not depend on which others, with prompts of other lengths, run with it.
-  @Test func samplesAreIndependent() throws {
+  @Test func `samples are independent`() throws {
     let unit = try example.unit(1)
     _ = unit.loss(of: try BlockCase.round(unit, .nearest))
     let all = Array(example.samples.samples.indices)
@@ -119,7 +119,7 @@ import Testing
   }
 
   /// The float stream is the model itself, block by block.
-  @Test func floatStreamIsInference() throws {
+  @Test func `float stream is inference`() throws {
     let streams = SampleStream(example.samples, model: example.model)
     for block in example.model.blocks {
       streams.advance(through: try TapedBlock(block))
@@ -146,7 +146,7 @@ import Testing
   /// What the next block is fed with is off by just what the block before lost; the inputs of its
   /// layers are not rounded on the way, even where they were while it learned.
   @Test(arguments: [nil, "e2m1"])
-  func nextBlockIsFedByTheRoundedOne(activations: String?) throws {
+  func `next block is fed by the rounded one`(activations: String?) throws {
     var setting = prepared()
     setting.activations = try activations.flatMap { try ActivationFormat.parse($0) }
     let streams = SampleStreams(
@@ -176,7 +176,7 @@ import Testing
   }
 
   /// The overlay reads x itself and gives what the packed layer gives from its prepared input.
-  @Test func roundedWeightsReadTheInputItself() throws {
+  @Test func `rounded weights read the input itself`() throws {
     for task in try example.tasks(of: 5, prepared()) {
       let rounded = try Rounding.round(task.problem, options: task.options)
       let transform = try #require(try task.preparation(nil).transform)

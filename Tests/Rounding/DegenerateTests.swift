@@ -27,7 +27,7 @@ private func isFinite(_ rounded: RoundedLayer) -> Bool {
 }
 
 @Test(arguments: RoundingMethod.allCases, ["e2m1", "int4", "e3m0"])
-func rankDeficientStatisticsAreRounded(method: RoundingMethod, format: String) throws {
+func `rank deficient statistics are rounded`(method: RoundingMethod, format: String) throws {
   // 3 and 1 tokens of 100 channels: the centred Gram of one token is 0 up to rounding.
   for tokens in [3, 1] {
     let layer = SyntheticLayer(outputs: 7, inputs: 100, tokens: tokens)
@@ -42,7 +42,7 @@ func rankDeficientStatisticsAreRounded(method: RoundingMethod, format: String) t
 }
 
 @Test(arguments: RoundingMethod.allCases)
-func siteNeverSeenIsRoundedByWeightError(method: RoundingMethod) throws {
+func `site never seen is rounded by weight error`(method: RoundingMethod) throws {
   let layer = SyntheticLayer(outputs: 7, inputs: 70, tokens: 2)
   let gram = Matrix(rows: 70, columns: 70, zeroed: true)
   let rounded = try round(
@@ -55,7 +55,9 @@ func siteNeverSeenIsRoundedByWeightError(method: RoundingMethod) throws {
 }
 
 @Test(arguments: RoundingMethod.allCases, ["e2m1", "int4"])
-func deadChannelsZeroRowsAndConstantsAreRounded(method: RoundingMethod, format: String) throws {
+func `dead channels zero rows and constants are rounded`(method: RoundingMethod, format: String)
+  throws
+{
   // 45 inputs in groups of 32: the last group is shorter.
   let layer = SyntheticLayer(outputs: 6, inputs: 45, tokens: 500)
   for k in [3, 44] {
@@ -94,7 +96,7 @@ func deadChannelsZeroRowsAndConstantsAreRounded(method: RoundingMethod, format: 
 }
 
 @Test(arguments: RoundingMethod.allCases)
-func emptyAndOneColumnLayersAreRounded(method: RoundingMethod) throws {
+func `empty and one column layers are rounded`(method: RoundingMethod) throws {
   let one = try round(
     Matrix(rows: 2, columns: 1, values: [0.5, -2]), gram: Matrix(rows: 1, columns: 1, values: [3]),
     sum: [1], tokens: 2, method: method, groupSize: 128)
@@ -106,7 +108,7 @@ func emptyAndOneColumnLayersAreRounded(method: RoundingMethod) throws {
   #expect(none.quantized.codes.isEmpty)
 }
 
-@Test func brokenProblemsAreRefused() throws {
+@Test func `broken problems are refused`() throws {
   let gram = Matrix(rows: 2, columns: 2, values: [1, 0, 0, 1])
   let weight = Matrix(rows: 1, columns: 2, values: [1, .nan])
   #expect(throws: Failure("m: w", "expected finite weights, found nan at [0][1]")) {
@@ -143,7 +145,7 @@ func emptyAndOneColumnLayersAreRounded(method: RoundingMethod) throws {
 }
 
 /// A Gram matrix that f32 cannot factor: nearly dependent channels with hardly any damping.
-@Test func factorizationFallsBackToDoublePrecision() throws {
+@Test func `factorization falls back to double precision`() throws {
   let layer = SyntheticLayer(outputs: 8, inputs: 300, tokens: 40)
   var options = ObjectiveOptions()
   options.damping = 1e-7

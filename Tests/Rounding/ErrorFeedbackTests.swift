@@ -16,7 +16,7 @@ private func integers(_ json: JSON?) -> [Int] {
 
 /// Tests/References/gptq, an f64 GPTQ in natural order with damping .01.
 @Test(arguments: ["E2M1", "E3M0", "INT4"])
-func errorFeedbackMatchesGPTQ(name: String) throws {
+func `error feedback matches GPTQ`(name: String) throws {
   let golden = try References.tensors("gptq/io.safetensors")
   let config = try ModelConfig(References.path("gptq/case.json"))
   let weight = try matrix(golden.tensor("weight"))
@@ -66,7 +66,7 @@ func errorFeedbackMatchesGPTQ(name: String) throws {
 
 /// Blocks, order, groups: against the definition q_k = Q(w_k + sum (w_j - q_j) M_jk), M from an
 /// unblocked f64 factorization.
-@Test func feedbackFollowsItsDefinitionAcrossBlocks() throws {
+@Test func `feedback follows its definition across blocks`() throws {
   let layer = SyntheticLayer(outputs: 5, inputs: 300, tokens: 900)
   let objective = try layer.objective()
   let (n, order) = (300, objective.order)

@@ -21,7 +21,7 @@ struct FourOverSixTests {
   }
 
   @Test(arguments: ["G32", "R"])
-  func choosesAsTheReference(name: String) throws {
+  func `chooses as the reference`(name: String) throws {
     let tensor = try golden.tensor(name)
     let weight = Matrix(
       rows: tensor.shape[0], columns: tensor.shape[1], values: try tensor.floats())
@@ -63,7 +63,7 @@ struct FourOverSixTests {
 
   /// A search as any other: it starts gptq and descent, and it helps both on average.
   @Test(arguments: RoundingMethod.allCases)
-  func combinesWith(method: RoundingMethod) throws {
+  func `combines with`(method: RoundingMethod) throws {
     let layer = SyntheticLayer(outputs: 48, inputs: 256, tokens: 2048)
     var options = try options(method)
     options.adaRound.iterations = 100
@@ -80,7 +80,7 @@ struct FourOverSixTests {
     }
   }
 
-  @Test func otherFormatsAndScalesAreRefused() throws {
+  @Test func `other formats and scales are refused`() throws {
     let problem = try SyntheticLayer(outputs: 2, inputs: 32, tokens: 64).problem()
     for (format, type) in [("e1m2", ScaleStorage.e4m3), ("e2m1", .f16)] {
       var options = try options()

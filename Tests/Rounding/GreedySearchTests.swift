@@ -81,7 +81,7 @@ struct GreedySearchTests {
 
   /// One scale, kept in F16, for a weight of four rows.
   @Test(arguments: 1...6)
-  func weightsGetTheBestFormatAndClip(seed: UInt64) throws {
+  func `weights get the best format and clip`(seed: UInt64) throws {
     // Heavy tails, magnitudes spread evenly over e^8, and values as even as a sine's: among them
     // each format is best once.
     var values = Self.values(4 * 150, seed: seed)
@@ -105,7 +105,7 @@ struct GreedySearchTests {
 
   /// The errors themselves, of formats of weights and of inputs, for every clip.
   @Test(arguments: [4, 6, 8])
-  func errorsAreThoseOfRounding(bits: Int) throws {
+  func `errors are those of rounding`(bits: Int) throws {
     let values = Self.values(300)
     let names = GreedySearch.activationFormats[bits] ?? GreedySearch.weightFormats
     let moments = MagnitudeMoments(of: Matrix(rows: 1, columns: 300, values: values))
@@ -128,7 +128,7 @@ struct GreedySearchTests {
   /// mean square, and 2^-16 where the first bin begins; and so a choice that costs at most twice
   /// that.
   @Test(arguments: [6, 8])
-  func histogramsFindNearlyTheBest(bits: Int) throws {
+  func `histograms find nearly the best`(bits: Int) throws {
     for seed in 1...3 as ClosedRange<UInt64> {
       let values = Self.values(400, seed: seed)
       let names = try #require(GreedySearch.activationFormats[bits])
@@ -162,7 +162,7 @@ struct GreedySearchTests {
     }
   }
 
-  @Test func binsAreThoseOfTheMagnitude() {
+  @Test func `bins are those of the magnitude`() {
     #expect(MagnitudeHistogram.bin(0) == 0 && MagnitudeHistogram.edge(0) == 0)
     #expect(MagnitudeHistogram.bin(.infinity) == 8191 && MagnitudeHistogram.bin(.nan) == 8191)
     #expect(MagnitudeHistogram.edge(8192) == 65536)
@@ -175,7 +175,7 @@ struct GreedySearchTests {
     }
   }
 
-  @Test func nothingAndTooMuch() throws {
+  @Test func `nothing and too much`() throws {
     var histogram = MagnitudeHistogram()
     let none = try StaticActivation(histogram, absmax: 0, bits: 8, place: "s")
     #expect(none.scale == 1 && none.relativeError == 0)

@@ -50,7 +50,7 @@ struct LowRankTests {
   }
 
   @Test(arguments: RankMetric.allCases, [1, 6])
-  func isTheNearest(metric: RankMetric, rank: Int) throws {
+  func `is the nearest`(metric: RankMetric, rank: Int) throws {
     let name = "\(metric.rawValue).\(rank)"
     let expected = try rows(LowRankTests.matrix(golden.tensor(name)))
     let found = try branch(weight, rank: rank, metric)
@@ -106,7 +106,7 @@ struct LowRankTests {
   }
 
   @Test(arguments: RankMetric.allCases)
-  func allDirectionsAreTheWeight(metric: RankMetric) throws {
+  func `all directions are the weight`(metric: RankMetric) throws {
     let few = Matrix(rows: 5, columns: weight.columns)
     few.pointer.update(from: weight.pointer, count: few.count)
     expectToBe(few, try branch(few, rank: 5, metric))
@@ -126,7 +126,7 @@ struct LowRankTests {
   }
 
   /// Both factors take half of a weight's size, exactly where it is a power of two.
-  @Test func sizeIsSharedByTheFactors() throws {
+  @Test func `size is shared by the factors`() throws {
     let larger = Matrix(
       rows: weight.rows, columns: weight.columns, values: weight.values.map { 256 * $0 })
     let (one, other) = (try branch(weight, rank: 6), try branch(larger, rank: 6))
@@ -141,7 +141,7 @@ struct LowRankTests {
   /// ((1 - 64/300) / (1 - 15/300))^4 = .47 a step, so 16 steps leave 6e-6 of a start of about
   /// 256/64 of its energy, 2e-5; less than .7 % of the energy that the branch leaves belongs to one
   /// direction. Ten steps fewer fail.
-  @Test func slowSpectraConverge() throws {
+  @Test func `slow spectra converge`() throws {
     let count = 256
     var random = Normals(seed: 3)
     func reflection() -> [Double] {
@@ -176,7 +176,7 @@ struct LowRankTests {
     #expect(left >= least * (1 - 1e-5) && left < least * (1 + 2e-5), "\(left / least - 1)")
   }
 
-  @Test func whatIsNoBranchIsRefused() throws {
+  @Test func `what is no branch is refused`() throws {
     let e2m1 = try NumberFormat("e2m1")
     func message(_ value: Float, rank: Int = 2) -> String {
       let bad = Matrix(rows: weight.rows, columns: weight.columns, values: weight.values)
@@ -199,7 +199,7 @@ struct LowRankTests {
 
   /// Codes are for what the branch leaves, and the report counts both.
   @Test(arguments: RoundingMethod.allCases, RankMetric.allCases)
-  func codesRoundWhatTheBranchLeaves(method: RoundingMethod, metric: RankMetric) throws {
+  func `codes round what the branch leaves`(method: RoundingMethod, metric: RankMetric) throws {
     let layer = SyntheticLayer(outputs: 24, inputs: 96, tokens: 1600)
     var options = RoundingOptions(WeightLayout(try NumberFormat("e2m1"), .groups(of: 32)))
     options.method = method

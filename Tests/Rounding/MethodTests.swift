@@ -17,7 +17,7 @@ private func options(
 }
 
 @Test(arguments: RoundingMethod.allCases, [true, false])
-func reportedErrorIsTheOutputError(method: RoundingMethod, corrected: Bool) throws {
+func `reported error is the output error`(method: RoundingMethod, corrected: Bool) throws {
   let layer = SyntheticLayer(outputs: 24, inputs: 160, tokens: 1600)
   var objective = ObjectiveOptions()
   objective.biasCorrection = corrected
@@ -32,7 +32,7 @@ func reportedErrorIsTheOutputError(method: RoundingMethod, corrected: Bool) thro
 
 /// Each method must earn its place on the statistics it was given.
 @Test(arguments: ["e2m1", "e3m0", "e1m2", "int4", "lloyd4"])
-func methodsRankAsExpected(format: String) throws {
+func `methods rank as expected`(format: String) throws {
   let layer = SyntheticLayer(outputs: 48, inputs: 256, tokens: 4096)
   let problem = try layer.problem()
   func after(_ method: RoundingMethod, _ scale: ScaleSearch) throws -> Double {
@@ -50,7 +50,7 @@ func methodsRankAsExpected(format: String) throws {
 }
 
 @Test(arguments: ["e2m1", "int4", "e2m3", "lloyd4"])
-func descentNeverRaisesTheLoss(format: String) throws {
+func `descent never raises the loss`(format: String) throws {
   for seed in 1...3 {
     let layer = SyntheticLayer(
       outputs: 20, inputs: 200, tokens: 600, steepness: 8, seed: UInt64(seed))
@@ -70,7 +70,7 @@ func descentNeverRaisesTheLoss(format: String) throws {
 
 /// With a diagonal objective codes do not interact: feedback must leave nearest alone, and descent
 /// can only refit scales.
-@Test func diagonalObjectiveKeepsNearest() throws {
+@Test func `diagonal objective keeps nearest`() throws {
   let layer = SyntheticLayer(outputs: 6, inputs: 130, tokens: 4)
   let gram = Matrix(rows: 130, columns: 130, zeroed: true)
   for k in 0..<130 { gram.row(k)[k] = Float(1 + k % 7) }
@@ -86,7 +86,7 @@ func descentNeverRaisesTheLoss(format: String) throws {
   #expect(try round(problem, options: fixed).quantized == nearest.quantized)
 }
 
-@Test func adaRoundChoosesFloorOrCeiling() throws {
+@Test func `AdaRound chooses floor or ceiling`() throws {
   let layer = SyntheticLayer(outputs: 12, inputs: 96, tokens: 800)
   for isScaleAware in [true, false] {
     var options = try options(.adaround, groupSize: 32, scale: .absmax)
@@ -109,7 +109,7 @@ func descentNeverRaisesTheLoss(format: String) throws {
   }
 }
 
-@Test func regulariserDominatesWhateverTheNumberOfTokens() throws {
+@Test func `regulariser dominates whatever the number of tokens`() throws {
   let layer = SyntheticLayer(outputs: 16, inputs: 96, tokens: 800)
   let scaled = Matrix(rows: 96, columns: 96)
   for index in 0..<scaled.count { scaled.pointer[index] = 1024 * layer.gram.pointer[index] }
@@ -124,7 +124,7 @@ func descentNeverRaisesTheLoss(format: String) throws {
 }
 
 @Test(arguments: RoundingMethod.allCases)
-func bytesDoNotDependOnThreads(method: RoundingMethod) throws {
+func `bytes do not depend on threads`(method: RoundingMethod) throws {
   let layer = SyntheticLayer(outputs: 210, inputs: 330, tokens: 700)
   let before = Parallel.threads
   defer { Parallel.threads = before }
@@ -145,7 +145,7 @@ func bytesDoNotDependOnThreads(method: RoundingMethod) throws {
 /// AMS-Quant's formats: the search knows that weights share a bit, and only rounding to nearest
 /// does.
 @Test(arguments: ["fp5.33", "fp4.25"])
-func sharedBitsAreSearchedAndRoundedToNearestOnly(format: String) throws {
+func `shared bits are searched and rounded to nearest only`(format: String) throws {
   let layer = SyntheticLayer(outputs: 24, inputs: 160, tokens: 1600)
   func rounded(_ method: RoundingMethod, _ scale: ScaleSearch, _ mode: SharedBit.Mode = .nearest)
     throws -> RoundedLayer
@@ -182,7 +182,7 @@ func sharedBitsAreSearchedAndRoundedToNearestOnly(format: String) throws {
 
 /// What a method hands over as the losses of its rows are those of its levels, by their definition.
 @Test(arguments: [RoundingMethod.adaround, .descent])
-func methodsHandOverTheirRowsLosses(method: RoundingMethod) throws {
+func `methods hand over their rows losses`(method: RoundingMethod) throws {
   let layer = SyntheticLayer(outputs: 24, inputs: 160, tokens: 1600)
   let problem = try layer.problem()
   var options = try options(method)

@@ -42,7 +42,7 @@ import Testing
   /// The change P solves the normal equations P (E[z z'] + damping d I) = E[(x - z) z'], whose
   /// moments are computed here by their definitions.
   @Test(arguments: [false, true])
-  func solvesTheNormalEquations(isCentred: Bool) throws {
+  func `solves the normal equations`(isCentred: Bool) throws {
     let count = PrefixCorrectionTests.channels
     let tokens = Double(x.rows)
     func mean(_ m: Matrix, _ k: Int) -> Double {
@@ -81,7 +81,7 @@ import Testing
   }
 
   /// What it is for: W* z is nearer to W x than W z, by nearly all that z tells of x.
-  @Test func correctedWeightsGiveTheFloatOutput() throws {
+  @Test func `corrected weights give the float output`() throws {
     let count = PrefixCorrectionTests.channels
     let change = try #require(correction().change(damping: 1e-4, isCentred: true))
     // W = 1: (x - mean x) against (1 + P) (z - mean z); the mean is the bias's.
@@ -107,7 +107,7 @@ import Testing
   }
 
   /// Where nothing was rounded before, nothing is made up for.
-  @Test func equalInputsChangeNothing() {
+  @Test func `equal inputs change nothing`() {
     let correction = PrefixCorrection(inputs: PrefixCorrectionTests.channels)
     correction.add(float: x, rounded: x)
     #expect(correction.change(damping: 0.01, isCentred: true) == nil)

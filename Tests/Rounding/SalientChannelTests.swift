@@ -103,7 +103,7 @@ import Testing
   /// With exact weights a rotation alone spreads the channels' constant part over its block, where
   /// it costs the others their precision; the centre takes it out first, and then the rotation
   /// spreads only what varies.
-  @Test func centredInputsMayBeRotated() throws {
+  @Test func `centred inputs may be rotated`() throws {
     let none = try sqnr(options())
     let rotated = try sqnr(options(hadamard: 128))
     let centred = try sqnr(options(center: true))
@@ -119,7 +119,7 @@ import Testing
   /// With 4-bit weights balancing costs the weights what it gives the inputs: centre and rotation
   /// keep more.
   @Test(arguments: ["lloyd4", "e2m1"])
-  func centreAndRotationKeepMostWithFourBitWeights(format: String) throws {
+  func `centre and rotation keep most with four bit weights`(format: String) throws {
     let both = try sqnr(options(center: true, hadamard: 128), format: format)
     for other in [options(), options(hadamard: 128), options(smooth: 0.5)] {
       #expect(both > (try sqnr(other, format: format)) + SalientChannelTests.margin)

@@ -18,7 +18,7 @@ private func matrix(_ tensor: Tensor) throws -> Matrix {
 /// inputs.
 @Test(
   arguments: ["E2M1", "E3M0", "E1M2"], ["scaled.warmup", "scaled.reg", "plain.warmup", "plain.reg"])
-func softRoundingMatchesTorch(name: String, mode: String) throws {
+func `soft rounding matches PyTorch`(name: String, mode: String) throws {
   let golden = try References.tensors("adaround/io.safetensors")
   let config = try ModelConfig(References.path("adaround/case.json")).json
   let weight = try matrix(golden.tensor("weight"))

@@ -4,7 +4,7 @@ import Tensors
 import TestSupport
 import Testing
 
-@Test func guidanceExtrapolates() {
+@Test func `guidance extrapolates`() {
   let unconditional = Matrix(rows: 1, columns: 3, values: [1, 2, -1])
   let conditional = Matrix(rows: 1, columns: 3, values: [2, 2, 1])
   func output(_ scale: Float) -> [Float] {
@@ -16,7 +16,7 @@ import Testing
 }
 
 /// The case's bin: a 136 x 200 picture is made at 208 x 304, of which its latents are an eighth.
-@Test func binIsTheOneThePipelineTook() throws {
+@Test func `bin is the one the pipeline took`() throws {
   let config = try ModelConfig(References.path("pipeline-sigma/case.json"))
   let model = try ModelConfig(References.path("pipeline-sigma/pipeline/transformer/config.json"))
   let call = try #require(config.json["runs"]?["binned"]?["call"])
@@ -30,7 +30,7 @@ import Testing
   #expect(bin == ResolutionBin(height: latents[2] * factor, width: latents[3] * factor))
 }
 
-@Test func binsFollowTheTables() throws {
+@Test func `bins follow the tables`() throws {
   func bin(_ height: Int, _ width: Int, _ size: Int) throws -> [Int] {
     let bin = try ResolutionBin.nearest(height: height, width: width, sampleSize: size)
     return [bin.height, bin.width]
@@ -54,7 +54,7 @@ import Testing
 
 /// A plane stays a plane under bilinear resizing, so inside the borders the values can be told
 /// beforehand.
-@Test func resizingKeepsAPlane() {
+@Test func `resizing keeps a plane`() {
   let (height, width) = (208, 304)
   let image = (0..<(3 * height * width)).map { index in
     let (row, column) = (index / width % height, index % width)
@@ -81,7 +81,7 @@ import Testing
   }
 }
 
-@Test func resizingCutsAroundTheCenter() {
+@Test func `resizing cuts around the center`() {
   // 2 x 4 pixels to 2 x 2: nothing is resized, one column goes on each side.
   let result = resizedAndCropped(
     [1, 2, 3, 4, 5, 6, 7, 8], height: 2, width: 4, to: ResolutionBin(height: 2, width: 2))
@@ -93,7 +93,7 @@ import Testing
 }
 
 /// 49 * (1 / 49) is below 1 in f64; the target must be covered all the same.
-@Test func resizingCoversTheTarget() {
+@Test func `resizing covers the target`() {
   for size in 1...200 {
     let image = [Float](repeating: 1, count: size * size)
     let target = ResolutionBin(height: 7, width: 3)

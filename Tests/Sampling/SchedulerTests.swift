@@ -25,7 +25,7 @@ private func readEntries() throws -> [Entry] {
 
 private let entries = (try? readEntries()) ?? []
 
-@Test func allConfigurationsAreThere() throws {
+@Test func `all configurations are there`() throws {
   #expect(try readEntries().count == 25)
   #expect(entries.allSatisfy { !$0.steps.isEmpty })
 }
@@ -114,7 +114,7 @@ private func refusal(_ text: String, override name: String? = nil, steps: Int = 
   }
 }
 
-@Test func unsupportedOptionsAreRefusedByName() throws {
+@Test func `unsupported options are refused by name`() throws {
   let dpm = "\"_class_name\": \"DPMSolverMultistepScheduler\""
   let file = "scheduler_config.json"
   #expect(
@@ -164,7 +164,7 @@ private func refusal(_ text: String, override name: String? = nil, steps: Int = 
 
 /// A word in the file that names nothing is refused, never taken for the default.
 @Test(arguments: SchedulerName.allCases)
-func unknownWordsAreRefusedByKey(_ name: SchedulerName) throws {
+func `unknown words are refused by key`(_ name: SchedulerName) throws {
   let spacing = "linspace or leading or trailing"
   let variance = "fixed_small or fixed_small_log or fixed_large"
   let own: [(key: String, expected: String)] =
@@ -207,7 +207,7 @@ func unknownWordsAreRefusedByKey(_ name: SchedulerName) throws {
   }
 }
 
-@Test func stepCountsAreChecked() throws {
+@Test func `step counts are checked`() throws {
   let dpm = "{\"_class_name\": \"DPMSolverMultistepScheduler\"}"
   #expect(try refusal(dpm, steps: 0) == "steps: expected 1 ... 1000, found 0")
   #expect(try refusal(dpm, steps: 1001) == "steps: expected 1 ... 1000, found 1001")
@@ -221,7 +221,7 @@ func unknownWordsAreRefusedByKey(_ name: SchedulerName) throws {
 
 /// Every count gives as many finite, falling timesteps as asked for, in all four schedulers.
 @Test(arguments: SchedulerName.allCases)
-func anyNumberOfStepsWorks(_ name: SchedulerName) throws {
+func `any number of steps works`(_ name: SchedulerName) throws {
   for spacing in ["linspace", "leading", "trailing"] {
     let config = try temporaryConfig("{\"timestep_spacing\": \"\(spacing)\"}")
     for steps in [1, 2, 3, 7, 14, 15, 61, 103, 333, 499, 500, 998] {
@@ -241,7 +241,7 @@ func anyNumberOfStepsWorks(_ name: SchedulerName) throws {
   }
 }
 
-@Test func overrideKeepsTheConfiguration() throws {
+@Test func `override keeps the configuration`() throws {
   let path = References.path("schedulers/ddpm-hunyuan/scheduler_config.json")
   let config = try ModelConfig(path)
   let scheduler = try makeScheduler(config: config, override: "dpmsolver++", steps: 10)
@@ -254,7 +254,7 @@ func anyNumberOfStepsWorks(_ name: SchedulerName) throws {
 }
 
 /// An override never clips latents because its class would clip pixels by default.
-@Test func overrideDoesNotClip() throws {
+@Test func `override does not clip`() throws {
   let path = References.path("schedulers/dpm-linspace/scheduler_config.json")
   let config = try ModelConfig(path)
   for name in ["ddim", "ddpm"] {
@@ -266,7 +266,7 @@ func anyNumberOfStepsWorks(_ name: SchedulerName) throws {
 }
 
 /// Two samples with their own generators are the same as each alone.
-@Test func samplesDrawFromTheirOwnGenerators() throws {
+@Test func `samples draw from their own generators`() throws {
   let path = References.path("schedulers/ddpm-hunyuan/scheduler_config.json")
   let scheduler = try makeScheduler(config: try ModelConfig(path), steps: 4)
   let values: [Float] = (0..<36).map { Float($0) / 10 - 1 }

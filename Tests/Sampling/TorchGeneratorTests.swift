@@ -18,7 +18,7 @@ private func mismatches(_ a: [Float], _ b: [Float]) -> Int {
   a.count == b.count ? zip(a, b).count { $0.bitPattern != $1.bitPattern } : Int.max
 }
 
-@Test func generatorWordsAreMT19937() throws {
+@Test func `generator words are MT19937`() throws {
   let file = try file()
   let names = file.names.filter { $0.hasPrefix("mt19937_u32.") }
   #expect(names.count == 3)
@@ -33,7 +33,7 @@ private func mismatches(_ a: [Float], _ b: [Float]) -> Int {
   }
 }
 
-@Test func randnIsBitExactInF32() throws {
+@Test func `randn is bit exact in F32`() throws {
   let file = try file()
   let names = file.names.filter { $0.hasPrefix("f32.") }
   #expect(names.count == 30)
@@ -44,7 +44,7 @@ private func mismatches(_ a: [Float], _ b: [Float]) -> Int {
   }
 }
 
-@Test func randnIsBitExactInF64() throws {
+@Test func `randn is bit exact in F64`() throws {
   let file = try file()
   let names = file.names.filter { $0.hasPrefix("f64.") }
   #expect(names.count == 9)
@@ -59,7 +59,7 @@ private func mismatches(_ a: [Float], _ b: [Float]) -> Int {
   }
 }
 
-@Test func randnIsBitExactInHalfTypes() throws {
+@Test func `randn is bit exact in half types`() throws {
   let file = try file()
   let names = file.names.filter { $0.hasPrefix("f16.") || $0.hasPrefix("bf16.") }
   #expect(names.count == 34)
@@ -75,7 +75,7 @@ private func mismatches(_ a: [Float], _ b: [Float]) -> Int {
 }
 
 /// Successive draws on one generator: the cached second value survives long draws in between.
-@Test func successiveDrawsFollowTheStream() throws {
+@Test func `successive draws follow the stream`() throws {
   let file = try file()
   let config = try ModelConfig(References.path("torch-rng/case.json"))
   let seed = UInt64(try #require(try config.ints("seeds")?.last))
@@ -95,7 +95,7 @@ private func mismatches(_ a: [Float], _ b: [Float]) -> Int {
   #expect(mismatches(TorchGenerator(seed: seed).randn(batch.count), try batch.floats()) == 0)
 }
 
-@Test func drawingNothingIsPossible() {
+@Test func `drawing nothing is possible`() {
   let generator = TorchGenerator(seed: 1)
   #expect(generator.randn(0).isEmpty)
   #expect(generator.randn(4) == TorchGenerator(seed: 1).randn(4))

@@ -6,7 +6,7 @@ import Testing
 
 /// The command line that the history of a codes stream has, as shards of earlier versions have it.
 struct RoundingSettingsTests {
-  @Test func recipesAreSpelledOut() {
+  @Test func `recipes are spelled out`() {
     #expect(
       RoundingSettings(.balanced).command == """
         fpq-round --method descent --recipe balanced --group-size 64 --scale-type e4m3 --scale output \
@@ -25,7 +25,7 @@ struct RoundingSettingsTests {
         """)
   }
 
-  @Test func whatIsAskedForStandsInItsPlace() throws {
+  @Test func `what is asked for stands in its place`() throws {
     var settings = RoundingSettings(.fp4ditAlpha, method: .gptq)
     settings.groups?.scale = .fourOverSix
     settings.preparation?.smooth = .exponent(1)
@@ -44,7 +44,7 @@ struct RoundingSettingsTests {
         """)
   }
 
-  @Test func blocksLearnAfterWhatTheyAreFed() throws {
+  @Test func `blocks learn after what they are fed`() throws {
     var settings = RoundingSettings(.balanced)
     (settings.inputs, settings.samples) = (.quantized, 6)
     var blocks = RoundingSettings.Blocks()
@@ -70,7 +70,7 @@ struct RoundingSettingsTests {
         """))
   }
 
-  @Test func recipesHaveNamesOfTheirOwn() {
+  @Test func `recipes have names of their own`() {
     #expect(
       Recipe.all.map(\.name) == ["balanced", "fp4dit-alpha", "fp4dit-sigma", "fpq-greedy"])
   }

@@ -15,14 +15,16 @@ struct ScalingLawTests {
     (2, 1, 128, 2.597866), (1, 2, 128, 2.602427), (2, 1, 32, 2.587798), (2, 1, 16, 2.582764),
     (3, 2, 128, 2.565290), (2, 3, 128, 2.565512), (4, 3, 128, 2.563070), (5, 2, 128, 2.563257),
   ])
-  func lossOfABillionParameters(exponent: Int, mantissa: Int, groupSize: Int, expected: Double) {
+  func `loss of a billion parameters`(
+    exponent: Int, mantissa: Int, groupSize: Int, expected: Double
+  ) {
     let loss = ScalingLaw.loss(
       split(exponent, mantissa), groupSize: groupSize, parameters: 1e9, tokens: 1e11)
     // Six decimals are given.
     #expect(abs(loss - expected) < 5.1e-7)
   }
 
-  @Test func quantizationTermOfALoss() {
+  @Test func `quantization term of a loss`() {
     func loss(_ groupSize: Int) -> Double {
       ScalingLaw.loss(split(2, 1), groupSize: groupSize, parameters: 1e9, tokens: 1e11)
     }
@@ -33,7 +35,7 @@ struct ScalingLawTests {
   }
 
   @Test(arguments: [(2, 1, 3.9285, 1e11), (4, 3, 2.7329, 1e13), (8, 7, 1.7295, 1e15)])
-  func criticalTokensOfABillionParameters(
+  func `critical tokens of a billion parameters`(
     exponent: Int, mantissa: Int, expected: Double, unit: Double
   ) {
     let tokens = ScalingLaw.criticalTokens(
@@ -51,12 +53,12 @@ struct ScalingLawTests {
     (3, 1, 1), (4, 2, 1), (5, 2, 2), (6, 3, 2), (7, 3, 3), (8, 4, 3), (9, 4, 4), (10, 5, 4),
     (16, 8, 7),
   ])
-  func bestSplit(bits: Int, exponent: Int, mantissa: Int) {
+  func `best split`(bits: Int, exponent: Int, mantissa: Int) {
     #expect(ScalingLaw.ranked(bits: bits)[0] == split(exponent, mantissa))
   }
 
   @Test(arguments: [(4, 1.578, 1.422), (6, 2.616, 2.384), (8, 3.655, 3.345)])
-  func continuousOptimum(bits: Int, exponent: Double, mantissa: Double) {
+  func `continuous optimum`(bits: Int, exponent: Double, mantissa: Double) {
     let optimum = ScalingLaw.optimum(bits: bits)
     #expect(abs(optimum.exponent - exponent) < 5.1e-4)
     #expect(abs(optimum.mantissa - mantissa) < 5.1e-4)
@@ -92,7 +94,7 @@ struct AdviceTests {
       .init(LayerRole("proj_out", kind: .output), sqnr: ["e2m1": 30, "e1m2": 30, "e3m0": 30]),
     ])
 
-  @Test func statisticsStandBesideTheLaw() {
+  @Test func `statistics stand beside the law`() {
     let lines = advice.formats.rendered(.tsv).split(separator: "\n").map {
       $0.split(separator: "\t").map(String.init)
     }
@@ -106,7 +108,7 @@ struct AdviceTests {
     #expect(lines.dropFirst().map { $0[5] } == ["2", "1", "0"])
   }
 
-  @Test func kindsAreLayersOfOnePlaceInTheirBlocks() {
+  @Test func `kinds are layers of one place in their blocks`() {
     #expect(
       advice.kinds.rendered(.tsv) == """
         layers\tcount\te2m1_db\te1m2_db\te3m0_db\tbest
@@ -116,7 +118,7 @@ struct AdviceTests {
         """)
   }
 
-  @Test func groupSizesCostTheirLogarithm() {
+  @Test func `group sizes cost their logarithm`() {
     #expect(
       advice.groupSizes.rendered(.aligned) == """
         group_size  law_relative
@@ -129,7 +131,7 @@ struct AdviceTests {
         """)
   }
 
-  @Test func saysWhatTheLawIsNot() {
+  @Test func `says what the law is not`() {
     let text = advice.rendered(.aligned)
     #expect(text.contains("law of training language models"))
     #expect(text.contains("the statistics of the model override it"))

@@ -4,7 +4,7 @@ import TestSupport
 import Tensors
 import Testing
 
-@Test func streamsOfAnotherKind() throws {
+@Test func `streams of another kind`() throws {
   let folder = try TemporaryFolder()
   func problem(_ metadata: [String: String]) throws -> String {
     let path = try save(folder.file("x"), [], metadata: metadata)

@@ -9,7 +9,7 @@ import Testing
   "pixart-alpha/diffusion_pytorch_model.safetensors", "pixart-nonsquare/io.safetensors",
   "minifloat/io.safetensors", "mt5/model.safetensors",
 ])
-func writesWhatTheSafetensorsLibraryWrites(_ name: String) throws {
+func `writes what the safetensors library writes`(_ name: String) throws {
   let folder = try TemporaryFolder()
   let source = try References.tensors(name)
   try save(
@@ -18,7 +18,7 @@ func writesWhatTheSafetensorsLibraryWrites(_ name: String) throws {
   #expect(try copy == Data(contentsOf: URL(fileURLWithPath: source.path)))
 }
 
-@Test func namesAndMetadataOfAnyTextComeBack() throws {
+@Test func `names and metadata of any text come back`() throws {
   let folder = try TemporaryFolder()
   let names = ["a\u{0}b", "", "\"quoted\\\"", "größe\n\u{1F600}", "tab\t"]
   let metadata = ["key \u{7F}": "text\r\n\u{1}", "": "", "pt": "äöü"]
@@ -30,7 +30,7 @@ func writesWhatTheSafetensorsLibraryWrites(_ name: String) throws {
   #expect(file.metadata == metadata)
 }
 
-@Test func shardsReadAsOneAndHashAsOne() throws {
+@Test func `shards read as one and hash as one`() throws {
   let folder = try TemporaryFolder()
   let shards = try Checkpoint(folder: References.path("t5-b"))
   #expect(shards.files.count == 6)
@@ -44,7 +44,7 @@ func writesWhatTheSafetensorsLibraryWrites(_ name: String) throws {
 /// The golden value is from sha256sum.
 ///
 ///     printf '"a" F32 [2]\n\x00\x00\x80\x3f\x00\x00\x00\x40"b" U8 []\n\x07' | sha256sum
-@Test func digestOfKnownWeights() throws {
+@Test func `digest of known weights`() throws {
   let folder = try TemporaryFolder()
   let a = Tensor(name: "a", dtype: .f32, shape: [2], values: [Float(1), 2])
   let b = Tensor(name: "b", dtype: .u8, shape: [], values: [UInt8(7)])
@@ -59,7 +59,7 @@ func writesWhatTheSafetensorsLibraryWrites(_ name: String) throws {
       != Checkpoint(folder: folder.path).sha256())
 }
 
-@Test func foldersThatAreNotCheckpoints() throws {
+@Test func `folders that are not checkpoints`() throws {
   let folder = try TemporaryFolder()
   #expect(
     throws: Failure(

@@ -3,7 +3,7 @@ import Tensors
 import Testing
 
 @Suite struct MatrixTests {
-  @Test func memoryIsNeverSharedByLivingMatrices() {
+  @Test func `memory is never shared by living matrices`() {
     // Above the size from which memory is kept; freed and asked for again by several threads at
     // once.
     let size = 1 << 19
@@ -18,7 +18,7 @@ import Testing
     }
   }
 
-  @Test func zeroedMemoryIsZeroAfterReuse() {
+  @Test func `zeroed memory is zero after reuse`() {
     let size = 1 << 19
     for _ in 0..<4 {
       let used = Matrix(rows: 1, columns: size)
@@ -27,7 +27,7 @@ import Testing
     #expect(Matrix(rows: 1, columns: size, zeroed: true).values.allSatisfy { $0 == 0 })
   }
 
-  @Test func memoryIsAligned() {
+  @Test func `memory is aligned`() {
     for columns in [1, 3, 1 << 18, (1 << 20) + 1] {
       let matrix = Matrix(rows: 1, columns: columns)
       #expect(Int(bitPattern: matrix.pointer) % 64 == 0)

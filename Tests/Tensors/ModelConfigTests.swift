@@ -28,7 +28,7 @@ private let values: [(kind: String, text: String, shown: String)] = [
   ("object", #"{ "a": [true, {}], "b": -0.5e-7 }"#, #"{"a":[true,{}],"b":-0.5e-7}"#),
 ]
 
-@Test func eachKindOfValueWhereAnotherIsExpected() {
+@Test func `each kind of value where another is expected`() {
   typealias Reader = (ModelConfig) throws -> Any?
   let readers: [(expected: String, fits: [String], read: Reader)] = [
     ("a whole number", ["whole number"], { try $0.int("k") }),
@@ -53,7 +53,7 @@ private let values: [(kind: String, text: String, shown: String)] = [
   }
 }
 
-@Test func elementsOfAnotherKindAreNeverLeftOut() throws {
+@Test func `elements of another kind are never left out`() throws {
   #expect(
     problem(#"{"k": ["a", 1, "b"]}"#) { try $0.strings("k") }
       == #"config.json: k: expected a list of strings, found ["a",1,"b"]"#)
@@ -66,7 +66,7 @@ private let values: [(kind: String, text: String, shown: String)] = [
   #expect(try config.strings("e") == [])
 }
 
-@Test func sizesAreWholeAndPositive() throws {
+@Test func `sizes are whole and positive`() throws {
   let line = "config.json: k: expected a positive whole number, found "
   for (text, shown) in [
     ("{}", "none"), (#"{"k": null}"#, "null"), (#"{"k": 0}"#, "0"), (#"{"k": -3}"#, "-3"),
@@ -84,7 +84,7 @@ private let values: [(kind: String, text: String, shown: String)] = [
 
 private enum Fruit: String, CaseIterable { case apple, pear = "the_pear" }
 
-@Test func wordsThatNameNothingAreRefused() throws {
+@Test func `words that name nothing are refused`() throws {
   let read = { (config: ModelConfig) in
     try config.choice("k", of: Fruit.allCases, default: .pear)
   }
@@ -97,7 +97,7 @@ private enum Fruit: String, CaseIterable { case apple, pear = "the_pear" }
   #expect(problem(#"{"k": "c"}"#, words) == "config.json: k: expected a or b, found c")
 }
 
-@Test func whatIsNoObjectIsNoConfiguration() {
+@Test func `what is no object is no configuration`() {
   for (_, text, shown) in values where !text.hasPrefix("{") {
     #expect(
       problem(text) { $0 } == "config.json: expected a JSON object, found \(shown)")
@@ -106,7 +106,7 @@ private enum Fruit: String, CaseIterable { case apple, pear = "the_pear" }
   #expect(problem("{\"k\": 1,}") { $0 } == "config.json: byte 8: expected '\"'")
 }
 
-@Test func numbersThatAreNotFinite() throws {
+@Test func `numbers that are not finite`() throws {
   let text = #"{"a": -Infinity, "b": Infinity, "c": NaN}"#
   let config = try ModelConfig(text: text, path: "")
   #expect(try config.double("a") == -.infinity)
@@ -117,7 +117,7 @@ private enum Fruit: String, CaseIterable { case apple, pear = "the_pear" }
       == ["-Infinity", "Infinity", "NaN"])
 }
 
-@Test func longValuesAreCutAndControlCharactersEscaped() throws {
+@Test func `long values are cut and control characters escaped`() throws {
   func shown(_ text: String) throws -> String {
     try Array(text.utf8).withUnsafeBytes { try JSON(parsing: $0) }.description
   }
@@ -139,7 +139,7 @@ private enum Fruit: String, CaseIterable { case apple, pear = "the_pear" }
   #expect(try shown(control) == #"["\u000a\u001b[2J","\u007f\u009b",{"k\u000d":1}]"#)
 }
 
-@Test func metadataThatIsNoObject() {
+@Test func `metadata that is no object`() {
   for (text, shown) in [
     ("[1, 2]", "[1,2]"), ("3", "3"), ("no JSON", "\"no JSON\""), ("", "\"\""),
   ] {

@@ -11,7 +11,7 @@ private func goodFiles() throws -> [(name: String, bytes: Data)] {
     .map { ($0, try Data(contentsOf: URL(fileURLWithPath: "\(folder)/\($0)"))) }
 }
 
-@Test func aFileCutAtAnyByteIsRefused() throws {
+@Test func `a file cut at any byte is refused`() throws {
   let folder = try TemporaryFolder()
   for (name, bytes) in try goodFiles() {
     for length in 0..<bytes.count {
@@ -21,7 +21,7 @@ private func goodFiles() throws -> [(name: String, bytes: Data)] {
   }
 }
 
-@Test func aFileWithAnyBitFlippedIsRefusedOrReadable() throws {
+@Test func `a file with any bit flipped is refused or readable`() throws {
   let folder = try TemporaryFolder()
   var accepted = 0
   for (name, bytes) in try goodFiles() {
@@ -42,7 +42,7 @@ private func goodFiles() throws -> [(name: String, bytes: Data)] {
   #expect(accepted > 0)
 }
 
-@Test func otherThingsThanFilesAreRefusedInOneLine() throws {
+@Test func `other things than files are refused in one line`() throws {
   let folder = try TemporaryFolder()
   #expect(throws: Failure(folder.path, "expected a safetensors file, found a folder")) {
     try SafetensorsFile(folder.path)
@@ -85,7 +85,7 @@ private func throughPipe(_ bytes: Data, _ folder: TemporaryFolder) throws -> Saf
   return try SafetensorsFile(path)
 }
 
-@Test func aPipeReadsAsTheFileDoes() throws {
+@Test func `a pipe reads as the file does`() throws {
   let folder = try TemporaryFolder()
   for (name, bytes) in try goodFiles() {
     let streamed = try throughPipe(bytes, folder)
@@ -112,7 +112,7 @@ private func throughPipe(_ bytes: Data, _ folder: TemporaryFolder) throws -> Saf
   }
 }
 
-@Test func aLongPipeIsKeptInAFileWithoutAName() throws {
+@Test func `a long pipe is kept in a file without a name`() throws {
   let folder = try TemporaryFolder()
   // Just above the 64 MB that stay in memory.
   let values = (0..<17_000_000).map { Float($0) }
@@ -126,7 +126,7 @@ private func throughPipe(_ bytes: Data, _ folder: TemporaryFolder) throws -> Saf
   #expect(try streamed.tensor("x").floats() == values)
 }
 
-@Test func aMappedInputSurvivesItsReplacement() throws {
+@Test func `a mapped input survives its replacement`() throws {
   let folder = try TemporaryFolder()
   let path = folder.file("a.safetensors")
   func write(_ value: Float, from source: SafetensorsFile?) throws {

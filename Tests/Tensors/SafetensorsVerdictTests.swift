@@ -48,13 +48,13 @@ extension JSON {
   fileprivate var members: [Member] { if case .object(let list) = self { list } else { [] } }
 }
 
-@Test func theManifestHoldsAllFiles() {
+@Test func `the manifest holds all files`() {
   #expect(Verdict.all.count == 75)
   #expect(Verdict.all.filter(\.accepted).count == 18)
 }
 
 @Test(arguments: Verdict.all)
-func sameVerdictAsTheSafetensorsLibrary(_ verdict: Verdict) throws {
+func `same verdict as the safetensors library`(_ verdict: Verdict) throws {
   guard verdict.accepted else {
     let failure = #expect(throws: Failure.self) { try SafetensorsFile(verdict.path) }
     #expect(failure?.description.hasPrefix("\(verdict.path): ") == true)
@@ -119,7 +119,7 @@ func sameVerdictAsTheSafetensorsLibrary(_ verdict: Verdict) throws {
   ("truncated_data", "expected 16 bytes of data, found 15"),
   ("trailing_bytes", "expected 16 bytes of data, found 19"),
 ])
-func refusalsSayWhatWasFound(_ name: String, _ problem: String) throws {
+func `refusals say what was found`(_ name: String, _ problem: String) throws {
   let path = References.path("safetensors-hostile/\(name).safetensors")
   #expect(throws: Failure(path, problem)) { try SafetensorsFile(path) }
 }

@@ -16,14 +16,14 @@ private func sameBits(_ a: [Float], _ b: [Float]) -> Bool {
 @Test(arguments: [
   (DType.f8e4m3, "float8_e4m3fn"), (.f8e5m2, "float8_e5m2"), (.f8e8m0, "float8_e8m0fnu"),
 ])
-func everyCodeOfEightBitsAsMLDtypesReadsIt(_ dtype: DType, _ name: String) throws {
+func `every code of eight bits as ML dtypes reads it`(_ dtype: DType, _ name: String) throws {
   let golden = try References.tensors("minifloat/io.safetensors").tensor("\(name).decode").floats()
   #expect(sameBits(try floats(dtype, (0..<256).map { UInt8($0) }), golden))
 }
 
 /// The FNUZ formats: one more in the exponent's bias, so half the value; only 0x80 is NaN; no
 /// infinity.
-@Test func fnuzCodesAreHalfTheOthers() throws {
+@Test func `fnuz codes are half the others`() throws {
   let codes = (0..<256).map { UInt8($0) }
   for (fnuz, plain, special) in [
     (DType.f8e4m3fnuz, DType.f8e4m3, 0x7F), (.f8e5m2fnuz, .f8e5m2, 0x7C),
@@ -40,7 +40,7 @@ func everyCodeOfEightBitsAsMLDtypesReadsIt(_ dtype: DType, _ name: String) throw
   #expect(try floats(.f8e5m2fnuz, [UInt8(0x7F)]) == [57344])
 }
 
-@Test func everyHalfAsTheProcessorReadsIt() throws {
+@Test func `every half as the processor reads it`() throws {
   let codes = (0...UInt16.max).map { $0 }
   #expect(sameBits(try floats(.f16, codes), codes.map { Float(Float16(bitPattern: $0)) }))
   let io = try References.tensors("minifloat/io.safetensors")
@@ -53,7 +53,7 @@ func everyCodeOfEightBitsAsMLDtypesReadsIt(_ dtype: DType, _ name: String) throw
   }
 }
 
-@Test func integersAndDoublesRoundToNearest() throws {
+@Test func `integers and doubles round to nearest`() throws {
   #expect(try floats(.f64, [0.1, -1e300, 1e-50]) == [0.1, -.infinity, 0])
   #expect(try floats(.i64, [Int64.min, 16_777_217]) == [-0x1p63, 16_777_216])
   #expect(try floats(.u64, [UInt64.max]) == [0x1p64])
@@ -65,7 +65,7 @@ func everyCodeOfEightBitsAsMLDtypesReadsIt(_ dtype: DType, _ name: String) throw
   #expect(try floats(.bool, [UInt8(0), 1]) == [0, 1])
 }
 
-@Test func partsOfATensorAndUnalignedData() throws {
+@Test func `parts of a tensor and unaligned data`() throws {
   let file = try References.tensors("safetensors-hostile/ok_unaligned.safetensors")
   let tensor = try file.tensor("f")
   let all = try tensor.floats()
@@ -77,7 +77,7 @@ func everyCodeOfEightBitsAsMLDtypesReadsIt(_ dtype: DType, _ name: String) throw
   #expect(try empty.tensor("s").floats().count == 1)
 }
 
-@Test func typesWithoutANumberAByteAreRefusedByName() throws {
+@Test func `types without a number a byte are refused by name`() throws {
   let file = try References.tensors("safetensors-hostile/ok_f4_packed.safetensors")
   #expect(throws: Failure("\(file.path): x", "expected numbers of 8 bits or more, found F4")) {
     try file.tensor("x").floats()

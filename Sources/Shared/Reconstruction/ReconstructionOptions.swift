@@ -4,7 +4,7 @@ import Formats
 /// `--objective block`.
 package struct ReconstructionOptions: Sendable {
   /// What a layer or block is fed with, `--inputs`.
-  package enum Inputs: String, Sendable, CaseIterable {
+  package enum Feed: String, Sendable, CaseIterable {
     /// What the units before it make of the samples once they are rounded: the paper's asymmetric
     /// reconstruction.
     case quantized
@@ -14,7 +14,7 @@ package struct ReconstructionOptions: Sendable {
 
   /// Whole transformer blocks by what their outputs lose; else layers.
   package var isByBlock = true
-  package var inputs = Inputs.quantized
+  package var feed = Feed.quantized
   /// How many inputs of the network are kept.
   package var samples = 512
   /// How many of them an iteration looks at.

@@ -70,7 +70,7 @@ package enum RoundingUnit: Equatable {
       }
     }
     let shard = units.filter { $0.layers.contains(where: isChosen) }
-    if options.inputs == .quantized,
+    if options.feed == .quantized,
       let (unit, other) = zip(units, shard).first(where: { $0 != $1 })
     {
       throw Failure(

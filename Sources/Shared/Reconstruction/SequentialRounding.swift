@@ -91,7 +91,7 @@ package struct SequentialRounding {
     _ samples: CalibrationSamples, _ model: any DiffusionTransformer, _ results: [FinishedLayer]
   ) throws -> SampleStreams {
     let float = SampleStream(samples, model: model)
-    switch options.inputs {
+    switch options.feed {
     case .full: return SampleStreams(float: float, rounded: nil)
     case .quantized where results.isEmpty:
       return SampleStreams(float: float, rounded: SampleStream(float))

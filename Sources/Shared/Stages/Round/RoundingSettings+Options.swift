@@ -50,7 +50,7 @@ extension RoundingSettings {
     guard let samples else { return nil }
     var options = ReconstructionOptions()
     options.isByBlock = blocks != nil
-    options.inputs = inputs
+    options.feed = inputs
     options.samples = samples
     guard let blocks else { return options }
     options.batchSize = blocks.batchSize

@@ -80,7 +80,7 @@ package struct RoundingSettings: Sendable, CommandGroup {
   package var biasCorrection: Bool
   /// Nil with other methods.
   package var adaround: AdaRound?
-  package var inputs = ReconstructionOptions.Inputs.full
+  package var inputs = ReconstructionOptions.Feed.full
   /// How many inputs of the network are run; nil: none, each layer is rounded from its statistics
   /// alone.
   package var samples: Int?
@@ -121,6 +121,6 @@ extension ScaleStorage: CommandValue {}
 extension ScaleSearch: CommandValue {}
 extension SharedBit.Mode: CommandValue {}
 extension RankMetric: CommandValue {}
-extension ReconstructionOptions.Inputs: CommandValue {}
+extension ReconstructionOptions.Feed: CommandValue {}
 extension Objective: CommandValue {}
 extension ActivationFormat: CommandValue {}
