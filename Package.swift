@@ -85,7 +85,7 @@ let package = Package(
       ]),
     layer("Rounding", ["Kernels", "Formats", "Tensors", "Platform"]),
     layer(
-      "Calibration", ["Models", "Layers", "Kernels", "Streams", "Formats", "Tensors", "Platform"]),
+      "Calibration", ["Layers", "Kernels", "Streams", "Formats", "Tensors", "Platform"]),
     layer(
       "Pipeline", ["Models", "Sampling", "Layers", "Streams", "Formats", "Tensors", "Platform"]),
     layer("Sampling", ["Tensors", "Platform"]),

@@ -3,6 +3,7 @@ import Layers
 import Platform
 import Streams
 import Tensors
+import TestSupport
 import Testing
 
 /// What rows of an input enter the statistics, and what must have been seen.
@@ -75,14 +76,4 @@ struct StatisticsCollectorTests {
     collector.finishPrompt()
     try collector.check(roles, place: "model")
   }
-}
-
-/// Tensors by name, in memory.
-private struct MemorySource: TensorSource {
-  let tensors: [Tensor]
-  let path = "<memory>"
-  let metadata: [String: String] = [:]
-  var names: [String] { tensors.map(\.name) }
-
-  func find(_ name: String) -> Tensor? { tensors.first { $0.name == name } }
 }

@@ -72,13 +72,3 @@ import Testing
     }
   }
 }
-
-/// Tensors by name, in memory.
-private struct MemorySource: TensorSource {
-  let tensors: [Tensor]
-  let path = "<memory>"
-  let metadata: [String: String] = [:]
-  var names: [String] { tensors.map(\.name) }
-
-  func find(_ name: String) -> Tensor? { tensors.first { $0.name == name } }
-}

@@ -48,7 +48,7 @@ struct BlockCase {
     /// So large that all weights are decided by then.
     var learningRate = 0.25
     var objective = ObjectiveOptions()
-    var input = InputOptions()
+    var input = PreparationOptions()
     var activations: ActivationFormat?
     /// Layers of the block that are quantized: all, or those with this ending.
     var ending = ""

@@ -27,7 +27,6 @@ func `reported error is the output error`(method: RoundingMethod, corrected: Boo
   // kept.
   let exact = layer.error(of: rounded)
   #expect(abs(rounded.report.errorAfter / exact - 1) < 2e-3, "\(exact)")
-  #expect(abs(rounded.report.sqnrAfter + 10 * log10(rounded.report.errorAfter)) < 1e-9)
 }
 
 /// Each method must earn its place on the statistics it was given.

@@ -54,15 +54,15 @@ import Testing
   }
 
   private func options(center: Bool = false, smooth: Double? = nil, hadamard: Int = 1)
-    -> InputOptions
+    -> PreparationOptions
   {
-    var options = InputOptions()
+    var options = PreparationOptions()
     (options.centers, options.smoothing, options.hadamard) = (center, smooth, hadamard)
     return options
   }
 
   /// The output's SQNR in dB: of what varies among the tokens and what does not alike.
-  private func sqnr(_ options: InputOptions, format: String? = nil) throws -> Double {
+  private func sqnr(_ options: PreparationOptions, format: String? = nil) throws -> Double {
     let site = try SiteInput(moments, weights: [weight], options: options, readsGELU: false)
     let transform = site.transform
     let prepared = transform(x)

@@ -1,6 +1,7 @@
 import Formats
 import Kernels
 import Rounding
+import Streams
 import Tensors
 
 /// A float model's tensors with those of rounded layers in their place, for running it with a
@@ -20,9 +21,9 @@ package struct RoundedWeights: TensorSource {
     self.original = original
     var replaced: [String: Tensor] = [:]
     for layer in layers {
-      let (name, outputs) = (layer.task.layer, layer.rounded.biasCorrection.count)
+      let (name, outputs) = (layer.role.name, layer.rounded.biasCorrection.count)
       let (weight, bias) = layer.rounded.unprepared(
-        layer.task.site.prepared.transform,
+        layer.transform,
         bias: try original.tensor("\(name).bias", shape: [outputs]).floats())
       replaced["\(name).weight"] = Tensor(
         name: "\(name).weight", dtype: .f32, shape: [weight.rows, weight.columns],

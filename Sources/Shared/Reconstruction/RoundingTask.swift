@@ -65,7 +65,7 @@ package struct RoundingTasks {
   /// Those of them that are rounded here.
   package let chosen: Set<String>
   let objective: ObjectiveOptions
-  let input: InputOptions
+  let input: PreparationOptions
   /// The format is replaced by each layer's own.
   let options: RoundingOptions
   /// Bits of the inputs' static formats; nil: inputs are rounded online.
@@ -85,7 +85,8 @@ package struct RoundingTasks {
     statistics: StatisticsFile, judge: StatisticsFile? = nil, weights: any TensorSource,
     formats: [String: [NumberFormat]], chosen: Set<String>,
     objective: ObjectiveOptions = ObjectiveOptions(),
-    input: InputOptions = InputOptions(), options: RoundingOptions, activationBits: Int? = nil
+    input: PreparationOptions = PreparationOptions(), options: RoundingOptions,
+    activationBits: Int? = nil
   ) {
     (self.statistics, self.judge, self.weights) = (statistics, judge, weights)
     (self.formats, self.chosen, self.options) = (formats, chosen, options)
@@ -194,23 +195,5 @@ extension SiteMoments {
     self.init(
       site: statistics.site, gram: gram, sum: statistics.sum.map { Float($0) },
       tokens: statistics.count, absmax: statistics.absmax, histogram: statistics.histogram)
-  }
-}
-
-/// A layer that was rounded, and what it was made of.
-package struct FinishedLayer {
-  package let task: RoundingTask
-  package let rounded: RoundedLayer
-
-  package init(_ task: RoundingTask, _ rounded: RoundedLayer) {
-    (self.task, self.rounded) = (task, rounded)
-  }
-
-  /// As a codes stream holds it.
-  package var coded: CodedLayer {
-    CodedLayer(
-      rounded.quantized, entry: task.entry(rounded), biasCorrection: rounded.biasCorrection,
-      branch: rounded.branch.map { ($0.up, $0.down) }, siteTensors: task.site.tensors,
-      errors: (rounded.report.errorBefore, rounded.report.errorAfter))
   }
 }

@@ -72,7 +72,7 @@ package struct SequentialRounding {
       }
     }
     progress.finish()
-    let rounded = Set(results.map(\.task.layer))
+    let rounded = Set(results.map(\.role.name))
     if let missing = units.flatMap(\.layers).first(where: { !rounded.contains($0.name) }) {
       throw Failure(
         tasks.statistics.path, "expected layers of \(model.path), found \(missing.name)")

@@ -41,50 +41,6 @@ package final class TorchGenerator {
     return values
   }
 
-  /// `torch.randn(count, dtype: half or bfloat16)` before it is rounded to that type.
-  ///
-  /// As `randn`, but the numbers that the last block replaces are never drawn.
-  package func randnForHalf(_ count: Int) -> [Float] {
-    if count < TorchGenerator.block { return scalars(count).map { Float($0) } }
-    let whole = count - count % TorchGenerator.block
-    var values = [Float](repeating: 0, count: count)
-    for start in stride(from: 0, to: whole, by: TorchGenerator.block) {
-      for index in start..<(start + TorchGenerator.block) { values[index] = uniform() }
-      transform(&values, start)
-    }
-    if whole < count {
-      let start = count - TorchGenerator.block
-      for index in start..<count { values[index] = uniform() }
-      transform(&values, start)
-    }
-    return values
-  }
-
-  /// `torch.randn(count, dtype: float64)`: the blocks of `randn` with 53-bit uniforms and the C
-  /// library's functions.
-  package func randnDouble(_ count: Int) -> [Double] {
-    if count < TorchGenerator.block { return scalars(count) }
-    var values = (0..<count).map { _ in uniformDouble() }
-    func transform(_ start: Int) {
-      for first in start..<(start + TorchGenerator.block / 2) {
-        let second = first + TorchGenerator.block / 2
-        let radius = (-2 * log(1 - values[first])).squareRoot()
-        let angle = 2 * Double.pi * values[second]
-        values[first] = radius * cos(angle)
-        values[second] = radius * sin(angle)
-      }
-    }
-    for start in stride(from: 0, through: count - TorchGenerator.block, by: TorchGenerator.block) {
-      transform(start)
-    }
-    if count % TorchGenerator.block != 0 {
-      let start = count - TorchGenerator.block
-      for index in start..<count { values[index] = uniformDouble() }
-      transform(start)
-    }
-    return values
-  }
-
   private func transform(_ values: inout [Float], _ start: Int) {
     for first in start..<(start + TorchGenerator.block / 2) {
       let second = first + TorchGenerator.block / 2

@@ -64,10 +64,6 @@ package struct RoundingReport: Sendable {
   /// Whether the factorization was done in f32; nil when there was none.
   package let isSinglePrecision: Bool?
   package let seconds: Double
-
-  /// Signal to quantization noise of the output in dB; infinite without noise.
-  package var sqnrBefore: Double { -10 * log10(errorBefore) }
-  package var sqnrAfter: Double { -10 * log10(errorAfter) }
 }
 
 /// Chooses codes and scales for `problem`.

@@ -4,7 +4,7 @@ import Platform
 import Tensors
 
 /// How inputs are prepared for few bits, `fpq-round --center --smooth --hadamard`.
-package struct InputOptions: Sendable {
+package struct PreparationOptions: Sendable {
   /// Subtract the mean of each channel; after the GELU, when there is no rotation, its lower bound,
   /// so that codes need no sign.
   package var centers = false
@@ -33,7 +33,7 @@ package struct SiteInput {
   ///   - readsGELU: whether the site is the output of a feed-forward network's GELU.
   /// - Throws: `Failure` naming the site for a mean that F16 does not hold.
   package init(
-    _ moments: SiteMoments, weights: [Matrix], options: InputOptions, readsGELU: Bool
+    _ moments: SiteMoments, weights: [Matrix], options: PreparationOptions, readsGELU: Bool
   ) throws {
     let channels = moments.sum.count
     // The largest block of a power of two that divides the channels.

@@ -46,16 +46,15 @@ package struct RoundModel {
       finished = try roundLayers(tasks, trace?.trace)
     }
     let metadata = tasks.statistics.metadata
-    let report = finished.map(LayerReport.init)
     try CodesFile.write(
-      Dictionary(uniqueKeysWithValues: finished.map { ($0.task.layer, $0.coded) }),
+      Dictionary(uniqueKeysWithValues: finished.map { ($0.role.name, $0.coded) }),
       planned: tasks.formats.keys.sorted(), attention: settings.recipe.attention,
       history: metadata.history + [settings.command], model: metadata, to: result)
-    try reportPath.map { try LayerReport.write(report, to: $0) }
+    try reportPath.map { try LayerReport.write(finished, to: $0) }
     if let trace { try trace.trace.write(to: trace.file) }
     if isVerbose {
-      Console.say(LayerReport.summary(report))
-      RoundModel.say(layers: report.count, since: start)
+      Console.say(LayerReport.summary(finished))
+      RoundModel.say(layers: finished.count, since: start)
     }
   }
 

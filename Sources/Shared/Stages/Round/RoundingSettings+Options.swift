@@ -35,8 +35,8 @@ extension RoundingSettings {
   }
 
   /// How inputs are prepared.
-  var input: InputOptions {
-    var options = InputOptions()
+  var input: PreparationOptions {
+    var options = PreparationOptions()
     guard let preparation else { return options }
     options.hadamard = preparation.hadamard
     options.centers = preparation.center

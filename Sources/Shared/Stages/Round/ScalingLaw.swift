@@ -24,9 +24,7 @@ package struct FloatSplit: Hashable, Sendable {
 /// model's weights nor what its layers are given, and a diffusion model that is rounded afterwards
 /// has no D.
 package enum ScalingLaw {
-  private static let (n, alpha) = (69.2343, 0.2368)
-  private static let (d, beta) = (68973.0621, 0.5162)
-  private static let epsilon = 1.9061
+  /// Of the last term; the others do not depend on the format.
   private static let (gamma, delta, nu) = (11334.5197, 3.1926, 2.9543)
 
   /// (E + .5)^delta (M + .5)^nu: the larger, the less is lost.
@@ -37,21 +35,6 @@ package enum ScalingLaw {
   /// What the format adds to the loss, in units of D^beta / N^alpha, which all formats share.
   package static func penalty(_ split: FloatSplit, groupSize: Int) -> Double {
     log2(Double(groupSize)) / (gamma * merit(split))
-  }
-
-  /// L of N `parameters` after D `tokens`.
-  package static func loss(
-    _ split: FloatSplit, groupSize: Int, parameters: Double, tokens: Double
-  ) -> Double {
-    n / pow(parameters, alpha) + d / pow(tokens, beta) + epsilon
-      + pow(tokens, beta) / pow(parameters, alpha) * penalty(split, groupSize: groupSize)
-  }
-
-  /// The D beyond which more tokens raise the loss of N `parameters`: where its derivative is 0.
-  package static func criticalTokens(
-    _ split: FloatSplit, groupSize: Int, parameters: Double
-  ) -> Double {
-    pow(d * pow(parameters, alpha) / penalty(split, groupSize: groupSize), 1 / (2 * beta))
   }
 
   /// E and M of the largest merit for `bits` in all, sign included, were they not whole numbers.
