@@ -12,7 +12,8 @@ final class Adam {
     second = Matrix(rows: 1, columns: count, zeroed: true)
   }
 
-  /// Moves `variable` by one step at `rate` against `gradient`, whole rows of a matrix, both of the array's length.
+  /// Moves `variable` by one step at `rate` against `gradient`, whole rows of a matrix, both of the
+  /// array's length.
   func step(_ variable: Matrix, _ gradient: MatrixBlock<Matrix>, rate: Float) {
     steps += 1
     adamStep(variable, gradient: gradient, moments: (first, second), rate: rate, step: steps)

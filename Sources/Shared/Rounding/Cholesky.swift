@@ -4,7 +4,8 @@ import Tensors
 
 /// Replaces the lower triangle of A [count][count] by its Cholesky factor L, A = L L', in blocks of 128 columns.
 ///
-/// Diagonal blocks are factored in f64, everything else in the matrix's type. What lies above the diagonal is left undefined.
+/// Diagonal blocks are factored in f64, everything else in the matrix's type. What lies above the
+/// diagonal is left undefined.
 ///
 /// - Parameters:
 ///   - a: [count][count].

@@ -132,7 +132,8 @@ private struct GroupTrial {
     return result
   }
 
-  /// Writes V - W of one group's `columns`, rounded to nearest with `candidate`, to row `place` of `result`.
+  /// Writes V - W of one group's `columns`, rounded to nearest with `candidate`, to row `place` of
+  /// `result`.
   private func residual(
     _ candidate: GroupScales.Group, row: Int, columns: Range<Int>, into result: Matrix,
     row place: Int
