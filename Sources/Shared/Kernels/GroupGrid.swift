@@ -27,10 +27,9 @@ package struct GroupGrid {
     of weight: Matrix, row: Int, columns: Range<Int>, into result: Matrix, row place: Int
   ) {
     precondition(result.columns == columns.count, "a residual of another length")
-    withExtendedLifetime((self, weight, result)) {
-      fpq_grid_residual(
-        columns.count, grid, weight.row(row) + columns.lowerBound, result.row(place))
-    }
+    fpq_grid_residual(
+      columns.count, grid, weight.row(row) + columns.lowerBound, result.row(place))
+    keep(weight, result)
   }
 
   /// What rounding the weights `columns` of row `row` costs.
@@ -45,13 +44,21 @@ package struct GroupGrid {
     of weight: Matrix, row: Int, columns: Range<Int>, importance: [Float]
   ) -> Float {
     precondition(importance.count == weight.columns, "an importance for each column")
-    return withExtendedLifetime((self, weight)) {
-      importance.withUnsafeBufferPointer {
-        fpq_grid_error(
-          columns.count, grid, weight.row(row) + columns.lowerBound,
-          $0.baseAddress! + columns.lowerBound)
-      }
+    let error = importance.withUnsafeBufferPointer {
+      fpq_grid_error(
+        columns.count, grid, weight.row(row) + columns.lowerBound,
+        $0.baseAddress! + columns.lowerBound)
     }
+    keep(weight, weight)
+    return error
+  }
+
+  /// Holds what the kernels were given the memory of until here, without counting a reference: a
+  /// search asks for millions of errors of a few dozen weights each.
+  private func keep(_ a: Matrix, _ b: Matrix) {
+    withExtendedLifetime(table) {}
+    withExtendedLifetime(a) {}
+    withExtendedLifetime(b) {}
   }
 }
 
