@@ -53,6 +53,44 @@ struct OutputTests {
     }
   }
 
+  /// Why a model folder cannot be made is said by the system, and what is missing by its name.
+  @Test func `a model folder that cannot be written`() throws {
+    let nowhere = here.file("nowhere/packed")
+    let packed = try Shell.run("fpq-pack", ["-i", fixture.codes, "-o", nowhere])
+    #expect(
+      isOneLine(
+        packed, from: "fpq-pack",
+        saying: "\(nowhere): cannot be written: no such file or directory"), "\(packed.error)")
+    let model = here.file("model")
+    let copied = try Shell.script("cp -r '\(Fixture.model)' '\(model)' && rm -r '\(model)/vae'")
+    #expect(copied.status == 0)
+    let partial = try Shell.run(
+      "fpq-pack", ["-i", fixture.codes, "-m", model, "-o", here.file("packed")])
+    #expect(
+      isOneLine(
+        partial, from: "fpq-pack", saying: "\(model)/vae: expected a file of the model, found none"),
+      "\(partial.error)")
+    #expect(try here.contents == ["model"])
+  }
+
+  /// A model whose files are links, as a hub's cache has them: the packed folder has what they hold.
+  @Test func `links in a model are followed`() throws {
+    let (model, packed) = (here.file("model"), here.file("packed"))
+    let weights = "vae/diffusion_pytorch_model.safetensors"
+    let linked = try Shell.script(
+      """
+      cp -r '\(Fixture.model)' model && mkdir blobs && mv model/\(weights) blobs/a &&
+      ln -s ../../blobs/a model/\(weights) &&
+      fpq-pack -i '\(fixture.codes)' -m model -o packed && rm -r model blobs
+      """, in: here.path)
+    #expect(linked.status == 0, "\(linked.error)")
+    #expect(!FileManager.default.fileExists(atPath: model))
+    #expect(
+      try contents("\(packed)/\(weights)") == contents("\(Fixture.model)/\(weights)"))
+    let drawn = try Shell.run("dit-run", ["-m", packed, "-p", "owl", "--steps", "1"])
+    #expect(drawn.status == 0, "\(drawn.error)")
+  }
+
   @Test func `a folder that cannot be written`() throws {
     // Root may write anywhere but into the kernel's own folders.
     let folder = getuid() == 0 ? "/proc" : here.path

@@ -46,20 +46,29 @@ package final class PackedFolder {
           try copyTree(part, from: original.path)
         }
       }
-    } catch let error as CocoaError {
+    } catch {
       discard()
-      throw Failure(target, "cannot be written: \(error.localizedDescription)")
+      throw error
     }
   }
 
   private func makeFolder(_ path: String) throws {
     slots.append(Interrupt.remember(path))
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+    guard mkdir(path, 0o777) == 0 else { throw cannotBeWritten() }
   }
 
+  /// Copies what the file `name` holds, also where it is a link.
   private func copy(_ name: String, from original: String) throws {
     slots.append(Interrupt.remember("\(temporary)/\(name)"))
-    try FileManager.default.copyItem(atPath: "\(original)/\(name)", toPath: "\(temporary)/\(name)")
+    let input = try InputFile("\(original)/\(name)", kind: "a file of the model")
+    defer { input.finish() }
+    let output = try OutputFile("\(temporary)/\(name)")
+    while true {
+      let piece = try input.readPiece(atMost: 1 << 20)
+      if piece.isEmpty { break }
+      try piece.withUnsafeBytes { try output.write($0) }
+    }
+    try output.commit()
   }
 
   /// Copies the file or folder `name`, file by file, so that an interrupt can remove each.
@@ -69,17 +78,19 @@ package final class PackedFolder {
       atPath: "\(original)/\(name)", isDirectory: &isFolder)
     guard exists, isFolder.boolValue else { return try copy(name, from: original) }
     try makeFolder("\(temporary)/\(name)")
-    for child in try FileManager.default.contentsOfDirectory(atPath: "\(original)/\(name)").sorted()
-    {
+    for child in try folderContents("\(original)/\(name)") {
       try copyTree("\(name)/\(child)", from: original)
     }
   }
 
   private func link(_ name: String, to original: String) throws {
     slots.append(Interrupt.remember("\(temporary)/\(name)"))
-    try FileManager.default.createSymbolicLink(
-      atPath: "\(temporary)/\(name)",
-      withDestinationPath: URL(fileURLWithPath: "\(original)/\(name)").standardizedFileURL.path)
+    let path = URL(fileURLWithPath: "\(original)/\(name)").standardizedFileURL.path
+    guard symlink(path, "\(temporary)/\(name)") == 0 else { throw cannotBeWritten() }
+  }
+
+  private func cannotBeWritten() -> Failure {
+    Failure(target, "cannot be written: \(systemReason())")
   }
 
   private func discard() {
@@ -92,7 +103,7 @@ package final class PackedFolder {
     let old = "\(temporary).old"
     let replaces = FileManager.default.fileExists(atPath: target)
     guard !replaces || rename(target, old) == 0, rename(temporary, target) == 0 else {
-      throw Failure(target, "cannot be written: \(String(cString: strerror(errno)).lowercased())")
+      throw cannotBeWritten()
     }
     committed = true
     slots.forEach(Interrupt.forget)
