@@ -52,6 +52,11 @@ package struct SamplingRun {
   /// The distinct prompts in the order in which they came, the negative one of guidance first.
   package var encodedPrompts: [EncodedPrompt] { prompts.all }
 
+  /// Where `prompt` stands among `encodedPrompts`.
+  ///
+  /// - Throws: `Failure` for a prompt that was not encoded.
+  package func place(of prompt: String) throws -> Int { try prompts.place(of: prompt) }
+
   /// Samples the requests one after the other.
   ///
   /// - Parameters:
@@ -100,12 +105,14 @@ private struct EncodedPrompts {
     (self.all, self.places) = (all, places)
   }
 
-  subscript(prompt: String) -> EncodedPrompt {
-    get throws {
-      guard let place = places[prompt] else {
-        throw Failure("prompt \(prompt)", "expected its text states, found none")
-      }
-      return all[place]
+  func place(of prompt: String) throws -> Int {
+    guard let place = places[prompt] else {
+      throw Failure("prompt \(prompt)", "expected its text states, found none")
     }
+    return place
+  }
+
+  subscript(prompt: String) -> EncodedPrompt {
+    get throws { all[try place(of: prompt)] }
   }
 }

@@ -71,15 +71,6 @@ package struct CalibrationSamples: Sendable {
     }
     let run = try SamplingRun(
       requests, of: source, through: pipeline, promptLength: settings.promptLength)
-    let texts = run.encodedPrompts
-    let places = Dictionary(
-      uniqueKeysWithValues: texts.enumerated().map { ($0.element.prompt, $0.offset) })
-    func place(_ prompt: String) throws -> Int {
-      guard let place = places[prompt] else {
-        throw Failure("prompt \(prompt)", "expected its text states, found none")
-      }
-      return place
-    }
     var samples: [Sample] = []
     var steps: [DenoisingStep] = []
     let progress = Progress("samples", total: requests.count, unit: "prompts")
@@ -90,7 +81,7 @@ package struct CalibrationSamples: Sendable {
       didFinish: { picture in
         let number = picture.request.number
         let texts = try halves.map {
-          try place($0 ? picture.request.prompt : settings.negativePrompt)
+          try run.place(of: $0 ? picture.request.prompt : settings.negativePrompt)
         }
         for index in wanted[number, default: []] {
           let (step, half) = (index % perPrompt / halves.count, index % halves.count)
@@ -103,7 +94,7 @@ package struct CalibrationSamples: Sendable {
       })
     progress.finish()
     self.samples = samples
-    self.texts = texts
+    texts = run.encodedPrompts
     conditions = pipeline.conditions
   }
 }

@@ -1,6 +1,5 @@
 import Foundation
 import Platform
-import Synchronization
 
 /// The weights of one model part in the published layouts: a folder with one safetensors file, or
 /// with an index of shards.
@@ -10,7 +9,6 @@ package final class Checkpoint: TensorSource, Sendable {
   package let metadata: [String: String]
   package let files: [SafetensorsFile]
   private let home: [String: SafetensorsFile]
-  private let digest = Mutex<String?>(nil)
 
   /// The names in use, in the order they are looked for: diffusers' and transformers', then
   /// half-precision variants.
@@ -83,15 +81,4 @@ package final class Checkpoint: TensorSource, Sendable {
   }
 
   package func find(_ name: String) -> Tensor? { home[name]?.find(name) }
-
-  /// The SHA-256 of all weights (see `SHA256`), computed at the first call; one pass over the
-  /// files.
-  package func sha256() throws -> String {
-    try digest.withLock { digest in
-      if let digest { return digest }
-      let computed = try SHA256.hex(of: self)
-      digest = computed
-      return computed
-    }
-  }
 }

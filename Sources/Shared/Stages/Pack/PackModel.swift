@@ -40,7 +40,7 @@ package struct PackModel {
     let folder = try ModelFolder(
       model ?? codes.metadata.model(in: codes.path, option: "--model"))
     let weights = try folder.transformerWeights()
-    let sha256 = try weights.sha256()
+    let sha256 = try SHA256.hex(of: weights)
     guard sha256 == codes.metadata.modelSHA256 else {
       throw Failure(codes.path, "expected codes of \(folder.path), found another model's")
     }
