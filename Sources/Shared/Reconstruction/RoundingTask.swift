@@ -109,7 +109,7 @@ package struct RoundingTasks {
   ///   - chosen: those of them that are wanted.
   ///   - correction: what the rounded layers before make of the site's input, if the weights are to
   ///     make up for it.
-  /// - Returns: one task a layer.
+  /// - Returns: one task per layer.
   /// - Throws: `Failure` naming the tensor or site that does not fit.
   package func tasks(
     of site: String, chosen: Set<String>, correction: PrefixCorrection? = nil

@@ -42,9 +42,15 @@ package struct SequentialRounding {
   /// - Throws: `Failure` for what is missing or does not fit, and for a layer that the model's
   ///   graph does not have.
   package func run() throws -> [FinishedLayer] {
+    let model = try source.transformer()
+    // Refused here, before the work, rather than after it.
+    let known = Set(model.linears.map(\.role))
+    if let other = units.flatMap(\.layers).first(where: { !known.contains($0) }) {
+      throw Failure(
+        tasks.statistics.path, "expected layers of \(model.path), found \(other.name)")
+    }
     let samples = try CalibrationSamples(
       of: source, statistics: tasks.statistics, count: options.samples)
-    let model = try source.transformer()
     let split = SampleSplit(samples.samples)
     let progress = Progress(
       "rounding", total: units.reduce(0) { $0 + iterations(of: $1) }, unit: "iterations")
@@ -72,11 +78,6 @@ package struct SequentialRounding {
       }
     }
     progress.finish()
-    let rounded = Set(results.map(\.role.name))
-    if let missing = units.flatMap(\.layers).first(where: { !rounded.contains($0.name) }) {
-      throw Failure(
-        tasks.statistics.path, "expected layers of \(model.path), found \(missing.name)")
-    }
     return results
   }
 
