@@ -92,7 +92,8 @@ let package = Package(
     layer(
       "Models",
       [
-        "Layers", "Kernels", "Streams", "Formats", "Tensors", "Platform", "CSentencePiece",
+        "Sampling", "Layers", "Kernels", "Streams", "Formats", "Tensors", "Platform",
+        "CSentencePiece",
       ]),
     layer(
       "Gradients", ["Layers", "Kernels", "Streams", "Formats", "Tensors", "Platform"]),
@@ -136,7 +137,8 @@ let package = Package(
     tests("Streams", ["Streams", "Tensors", "Platform"]),
     tests("Layers", ["Layers", "Streams", "Formats", "Tensors", "Platform"]),
     tests("Sampling", ["Sampling", "Tensors", "Platform"]),
-    tests("Models", ["Models", "Layers", "Streams", "Formats", "Tensors", "Platform"]),
+    tests(
+      "Models", ["Models", "Layers", "Kernels", "Streams", "Formats", "Tensors", "Platform"]),
     tests(
       "Gradients",
       ["Gradients", "Models", "Layers", "Kernels", "Streams", "Formats", "Tensors", "Platform"]),

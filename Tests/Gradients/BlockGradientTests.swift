@@ -33,8 +33,11 @@ import Testing
     func output(of block: PixArtBlock, _ parameters: TapedParameters, on tape: Tape) -> Variable {
       let operations = TapedOperations(tape, parameters, samples: modulation.value.rows)
       return block(
-        x, conditioning: modulation,
-        text: block.readText(text, valid: nil, bias: bias, on: operations), on: operations)
+        x,
+        BlockContext(
+          conditioning: modulation,
+          text: block.readText(text, valid: nil, bias: bias, on: operations)),
+        on: operations)
     }
   }
 

@@ -16,7 +16,7 @@ import Testing
     let modulation: Variable
     let embedded: Variable
     let text: Variable
-    private let textBias: Matrix
+    private let textBias: Matrix?
 
     init(_ name: String) throws {
       let golden = try ModelCase(name)
@@ -31,12 +31,13 @@ import Testing
       grid = PatchGrid(
         samples: latents.samples, height: latents.height / patch, width: latents.width / patch,
         patch: patch)
-      let inputs = model.inputs(
-        latents, call.timesteps, call.conditions, Direct(samples: latents.samples))
+      let inputs = model.blockInputs(
+        latents, timesteps: call.timesteps, conditions: call.conditions,
+        on: Direct(samples: latents.samples))
       let projected = model.projectText(call.prompts, observer: nil)
       x = Variable(inputs.hidden, wantsGradient: true)
-      modulation = Variable(inputs.modulation, wantsGradient: true)
-      embedded = Variable(inputs.embedded, wantsGradient: true)
+      modulation = Variable(inputs.conditioning, wantsGradient: true)
+      embedded = Variable(inputs.finalConditioning, wantsGradient: true)
       text = Variable(projected.states, wantsGradient: true)
       textBias = projected.bias
     }
@@ -49,7 +50,7 @@ import Testing
       let hidden = model.blocks.reduce(x) { x, block in
         operations.segment(x) { x, operations in
           let own = block.readText(text, valid: nil, bias: textBias, on: operations)
-          return block(x, conditioning: modulation, text: own, on: operations)
+          return block(x, BlockContext(conditioning: modulation, text: own), on: operations)
         }
       }
       let rows = model.output(of: hidden, embedded: embedded, on: operations)

@@ -55,6 +55,31 @@ import Testing
     check.expectAgreement(step: 0x1p-4)
   }
 
+  /// A vector that no sample adds to: its gradient is the sum over the samples, of three.
+  @Test func `vector of a table`() {
+    let check = GradientCheck(operands: [point(2, 24, seed: 61)], roundings: 4) { tape, v in
+      tape.modulation(table: v[0], row: 1, vectors: nil, part: 0, addsOne: false, batch: 3)
+    }
+    check.expectAgreement()
+  }
+
+  /// Two products and a sum, both ways.
+  @Test func rotate() {
+    let angles = (0..<5).map { token in (0..<4).map { Float(token * 7 + $0 * 3) / 5 } }
+    let positions = RotaryEmbedding(angles: angles)
+    let check = GradientCheck(operands: [point(10, 24, seed: 62)], roundings: 6) { tape, v in
+      tape.rotate(v[0], by: positions)
+    }
+    check.expectAgreement()
+  }
+
+  @Test func `concatenate and reshape`() {
+    let operands = [point(6, 8, seed: 63), point(6, 12, seed: 64)]
+    GradientCheck(operands: operands, roundings: 2) { tape, v in
+      tape.reshape(tape.concatenate(v[0], v[1]), columns: 5)
+    }.expectAgreement()
+  }
+
   @Test func residual() {
     let operands = [point(10, 24, seed: 10), point(10, 24, seed: 11), point(2, 24, seed: 12)]
     GradientCheck(operands: operands, roundings: 6) { tape, v in
@@ -138,7 +163,8 @@ import Testing
       Variable(operands[0], wantsGradient: true), Variable(operands[1], wantsGradient: true)
     )
     let tape = Tape()
-    let y = tape.modulation(table: table, row: 4, vectors: vectors, part: 1, addsOne: addsOne)
+    let y = tape.modulation(
+      table: table, row: 4, vectors: vectors, part: 1, addsOne: addsOne, batch: 3)
     let dy = point(3, 20, seed: 19)
     tape.backward(from: y, gradient: dy)
     let (dtable, dvectors) = try (

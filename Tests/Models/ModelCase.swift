@@ -40,12 +40,15 @@ final class Recorder: LayerObserver {
 
   private(set) var sites: [Site] = []
   private(set) var modules: [String: [Float]] = [:]
+  /// By site.
+  private(set) var inputs: [String: [Float]] = [:]
 
   func observe(_ layers: [LayerRole], input: Matrix, samples: Int, valid: [Bool]?) {
     sites.append(
       Site(
         name: layers[0].site, layers: layers.map(\.name), rows: input.rows,
         columns: input.columns, samples: samples, valid: valid))
+    inputs[layers[0].site] = input.values
   }
 
   func observe(module: String, output: Matrix) { modules[module] = output.values }

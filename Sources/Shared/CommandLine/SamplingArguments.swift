@@ -4,13 +4,16 @@ import Sampling
 /// How pictures are sampled: the options that `dit-run` and `fpq-stats` share, named as in
 /// diffusers.
 package struct SamplingArguments: ParsableArguments {
-  @Option(help: "Denoising steps, 1 to 1000.")
-  package var steps = 20
+  @Option(help: "Denoising steps, 1 to 1000 (default: 20 PixArt, 50 Hunyuan-DiT).")
+  package var steps: Int?
 
   @Option(
     name: [.customLong("guidance-scale"), .customLong("cfg-scale")],
-    help: "Classifier-free guidance; 1 and below is off.")
-  package var guidanceScale: Float = 4.5
+    help: "Classifier-free guidance; 1 and below is off (default: 4.5 PixArt, 5 Hunyuan-DiT).")
+  package var guidanceScale: Float?
+
+  @Option(help: "How far guidance keeps the spread of the conditional output, 0 to 1.")
+  package var guidanceRescale: Float = 0
 
   @Option(name: [.short, .long], help: "What not to draw.")
   package var negativePrompt = ""
@@ -27,20 +30,28 @@ package struct SamplingArguments: ParsableArguments {
   @Option(help: "dpmsolver++, ddim, euler or ddpm (default: the model's own).")
   package var scheduler: String?
 
-  @Option(help: "Tokens of a prompt that count, </s> included (default: 120 alpha, 300 Sigma).")
+  @Option(
+    help:
+      "Tokens of a prompt that count, </s> included (default: 120 alpha, 300 Sigma; not for Hunyuan-DiT)."
+  )
   package var maxSequenceLength: Int?
 
   @Flag(
     inversion: .prefixedNo,
-    help: "Sample at the nearest size the model was trained on, then resize and crop.")
+    help: "Sample at the nearest size the model was trained on (PixArt: then resize and crop).")
   package var resolutionBinning = true
 
   package init() {}
 
   package func validate() throws {
-    guard (1...1000).contains(steps) else { throw ValidationError("--steps must be 1 to 1000") }
-    guard guidanceScale.isFinite else {
+    if let steps, !(1...1000).contains(steps) {
+      throw ValidationError("--steps must be 1 to 1000")
+    }
+    guard guidanceScale?.isFinite ?? true else {
       throw ValidationError("--guidance-scale must be a finite number")
+    }
+    guard (0...1).contains(guidanceRescale) else {
+      throw ValidationError("--guidance-rescale must be 0 to 1")
     }
     if let maxSequenceLength, !(1...4096).contains(maxSequenceLength) {
       throw ValidationError("--max-sequence-length must be 1 to 4096")
@@ -51,6 +62,7 @@ package struct SamplingArguments: ParsableArguments {
     var options = SamplingOptions()
     options.steps = steps
     options.guidanceScale = guidanceScale
+    options.guidanceRescale = guidanceRescale
     options.negativePrompt = negativePrompt
     options.width = width
     options.height = height

@@ -39,7 +39,7 @@ package final class PackedFolder {
       try makeFolder(temporary)
       try makeFolder("\(temporary)/transformer")
       try copy("transformer/config.json", from: original.path)
-      for part in ModelFolder.parts + ["model_index.json"] where part != "transformer" {
+      for part in original.parts + ["model_index.json"] where part != "transformer" {
         if links {
           try link(part, to: original.path)
         } else {

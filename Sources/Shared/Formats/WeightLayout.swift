@@ -70,6 +70,28 @@ package struct WeightLayout: Hashable, Sendable {
     return (columns + size - 1) / size
   }
 
+  /// How many of `parts` equal parts of a row have scales of their own: all of them where no group
+  /// lies in two, else one.
+  package func separateParts(_ parts: Int, columns: Int) -> Int {
+    columns % (parts * min(groupSize(columns), columns)) == 0 ? parts : 1
+  }
+
+  /// The same with groups that no border between the parts of a row goes through: the longest ones
+  /// of a power of two that divides the size and the part, where the size does not.
+  package func within(parts: Int, columns: Int) -> WeightLayout {
+    guard parts > 1, let size = grouping.size, columns % parts == 0,
+      columns / parts % min(size, columns) != 0
+    else { return self }
+    var own = self
+    let width = columns / parts
+    var group = 1
+    while group * 2 <= min(size, width), width % (group * 2) == 0, size % (group * 2) == 0 {
+      group *= 2
+    }
+    own.grouping = .groups(of: group)
+    return own
+  }
+
   /// The same with the group's size as a number, which is how a file has it, for rows of `columns`
   /// weights.
   package func written(columns: Int) -> WeightLayout {

@@ -12,7 +12,9 @@ extension Tape {
   package func prepare(_ x: Variable, _ how: QuantizedTokens.Preparation) -> Variable {
     precondition(how.staticScale == nil, "a static scale on a tape")
     let turned = how.transform.map { transform(x, by: $0) } ?? x
-    return how.activation.map { quantize(turned, to: $0, groupSize: how.groupSize) } ?? turned
+    return how.activation.map {
+      quantize(turned, to: $0, groupSize: how.groupSize, parts: how.parts)
+    } ?? turned
   }
 
   /// y = H ((x - center) / smooth), H the symmetric Hadamard transform of each block of channels.

@@ -13,9 +13,12 @@ extension Tape {
   ///   - x: [tokens][inputs].
   ///   - format: one that `QuantizedTokens.Preparation` accepts.
   ///   - groupSize: inputs per scale where the format has a scale per group.
+  ///   - parts: parts of a token with a scale each where the format has a scale per token.
   /// - Returns: [tokens][inputs], code * scale.
-  package func quantize(_ x: Variable, to format: ActivationFormat, groupSize: Int) -> Variable {
-    let y = format.rounded(x.value, groupSize: groupSize)
+  package func quantize(
+    _ x: Variable, to format: ActivationFormat, groupSize: Int, parts: Int = 1
+  ) -> Variable {
+    let y = format.rounded(x.value, groupSize: groupSize, parts: parts)
     let dx = x.gradient
     return record(y, from: [dx]) { dy in dx?.add(dy) }
   }

@@ -1,4 +1,5 @@
 import Formats
+import Kernels
 import Layers
 import Tensors
 
@@ -24,10 +25,11 @@ package final class TapedOperations: Operations {
   }
 
   package func vector(
-    _ table: ParameterTable, row: Int, plus vectors: Variable, part: Int, addsOne: Bool
+    _ table: ParameterTable, row: Int, plus vectors: Variable?, part: Int, addsOne: Bool
   ) -> Variable {
     tape.modulation(
-      table: parameters[table], row: row, vectors: vectors, part: part, addsOne: addsOne)
+      table: parameters[table], row: row, vectors: vectors, part: part, addsOne: addsOne,
+      batch: samples)
   }
 
   package func project(
@@ -51,6 +53,19 @@ package final class TapedOperations: Operations {
     tape.attention(
       q: q, k: k, v: v, batch: samples, heads: heads, scale: scale, keyBias: keyBias)
   }
+
+  package func normalizeHeads(_ x: Variable, _ norm: LayerNorm) -> Variable {
+    let heads = tape.reshape(x, columns: norm.scale.values.columns)
+    let normalized = tape.layerNorm(
+      heads, scale: parameters[norm.scale], shift: parameters[norm.shift], epsilon: norm.epsilon)
+    return tape.reshape(normalized, columns: x.value.columns)
+  }
+
+  package func rotate(_ x: Variable, by positions: RotaryEmbedding) -> Variable {
+    tape.rotate(x, by: positions)
+  }
+
+  package func concatenate(_ x: Variable, _ y: Variable) -> Variable { tape.concatenate(x, y) }
 
   package func round(_ x: Variable, to format: ActivationFormat, groupSize: Int) -> Variable {
     tape.quantize(x, to: format, groupSize: groupSize)

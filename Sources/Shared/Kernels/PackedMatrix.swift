@@ -135,7 +135,7 @@ package struct PackedMatrix: @unchecked Sendable {
     )
     var tokens = fpq_tokens(
       codes: nil, scales: x.scales.pointer,
-      per_group: x.preparation.activation?.granularity == .tokenGroup ? 1 : 0, offset: x.offset)
+      per_group: x.hasGroupScales ? 1 : 0, offset: x.offset)
     return withExtendedLifetime(x) {
       switch x.storage {
       case .bytes(let codes):

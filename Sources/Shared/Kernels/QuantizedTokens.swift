@@ -22,12 +22,15 @@ package final class QuantizedTokens: @unchecked Sendable {
     package let staticScale: Float?
     /// That of the weights, min(group size, inputs).
     package let groupSize: Int
+    /// Parts of a token that have a scale each where the format has a scale per token; groups of
+    /// the weights divide them.
+    package let parts: Int
 
     /// - Throws: `Failure` for a format that the kernels cannot round to, or a static one without
     ///   its scale.
     package init(
       transform: InputTransform?, activation: ActivationFormat?, staticScale: Float?,
-      groupSize: Int
+      groupSize: Int, parts: Int = 1
     ) throws {
       if let format = activation?.format {
         // Formats without mantissa bits have no step that doubles; the integers of others must be
@@ -48,11 +51,12 @@ package final class QuantizedTokens: @unchecked Sendable {
       self.activation = activation
       self.staticScale = activation?.granularity == .static ? staticScale : nil
       self.groupSize = groupSize
+      self.parts = activation?.granularity == .token ? parts : 1
     }
 
     private init(transform: InputTransform?, groupSize: Int) {
       (self.transform, self.groupSize) = (transform, groupSize)
-      (activation, staticScale) = (nil, nil)
+      (activation, staticScale, parts) = (nil, nil, 1)
     }
 
     /// The same transform without rounding.
@@ -80,6 +84,10 @@ package final class QuantizedTokens: @unchecked Sendable {
   let storage: Storage
   /// [tokens][groups], or [tokens] with one scale per token.
   let scales: Matrix
+  /// Whether a token has a scale for each group.
+  var hasGroupScales: Bool {
+    preparation.activation?.granularity == .tokenGroup || preparation.parts > 1
+  }
   /// What was added to byte codes.
   let offset: Int32
 
@@ -110,34 +118,39 @@ package final class QuantizedTokens: @unchecked Sendable {
       return
     }
     let format = activation.format
-    let perGroup = activation.granularity == .tokenGroup
     let kernel = activation.kernel(staticScale: preparation.staticScale)
     offset = fpq_code_offset(kernel)
-    let columns = perGroup ? (inputs - 1) / group + 1 : 1
+    // A part of a token is to the kernels a token of its own; whole groups lie one after another
+    // with the same strides.
+    let (parts, width) = (preparation.parts, inputs / preparation.parts)
+    precondition(parts == 1 || width % group == 0, "groups of \(group) across parts of \(width)")
+    let columns =
+      activation.granularity == .tokenGroup ? (inputs - 1) / group + 1 : parts
     let stride = fpq_token_stride(inputs, group)
+    let scales = Matrix(rows: tokens, columns: columns)
     if format.maxCode <= (format.isSigned ? 127 : 255) {
       let codes = UnsafeMutablePointer<UInt8>.allocate(capacity: max(1, tokens * stride))
-      let scales = Matrix(rows: tokens, columns: columns)
       forEachChunk { first, count, x in
         fpq_quantize_u8(
-          kernel, count, inputs, group, x, codes + first * stride, scales.row(first))
+          kernel, count * parts, width, group, x, codes + first * stride, scales.row(first))
       }
-      (storage, self.scales) = (.bytes(codes), scales)
+      storage = .bytes(codes)
     } else if format.maxCode <= 1984 {
       let codes = UnsafeMutablePointer<Int16>.allocate(capacity: max(1, tokens * stride))
-      let scales = Matrix(rows: tokens, columns: columns)
       forEachChunk { first, count, x in
         fpq_quantize_i16(
-          kernel, count, inputs, group, x, codes + first * stride, scales.row(first))
+          kernel, count * parts, width, group, x, codes + first * stride, scales.row(first))
       }
-      (storage, self.scales) = (.words(codes), scales)
+      storage = .words(codes)
     } else {
       let values = Matrix(rows: tokens, columns: inputs)
       forEachChunk { first, count, x in
-        fpq_quantize_f32(kernel, count, inputs, group, x, values.row(first))
+        fpq_quantize_f32(kernel, count * parts, width, group, x, values.row(first))
       }
-      (storage, scales) = (.floats(values), Matrix(rows: 0, columns: 0))
+      (storage, self.scales) = (.floats(values), Matrix(rows: 0, columns: 0))
+      return
     }
+    self.scales = parts == 1 ? scales : scales.repeated(width / group)
   }
 
   deinit {

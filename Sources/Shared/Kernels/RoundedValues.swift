@@ -18,8 +18,13 @@ extension ActivationFormat {
   /// - Parameters:
   ///   - x: [tokens][channels].
   ///   - groupSize: channels of a token that share a scale, with the granularity `token-group`.
+  ///   - parts: parts of a token that have a scale each, with the granularity `token`.
   /// - Returns: [tokens][channels].
-  package func rounded(_ x: Matrix, groupSize: Int) -> Matrix {
+  package func rounded(_ x: Matrix, groupSize: Int, parts: Int = 1) -> Matrix {
+    guard parts == 1 || granularity != .token else {
+      return rounded(x.reshaped(columns: x.columns / parts), groupSize: groupSize)
+        .reshaped(columns: x.columns)
+    }
     let y = Matrix(rows: x.rows, columns: x.columns)
     let kernel = kernel()
     Parallel.chunks(of: x.rows, size: max(1, 65536 / max(1, x.columns))) { range in

@@ -18,16 +18,9 @@ package final class Direct: Operations {
   }
 
   package func vector(
-    _ table: ParameterTable, row: Int, plus vectors: Matrix, part: Int, addsOne: Bool
+    _ table: ParameterTable, row: Int, plus vectors: Matrix?, part: Int, addsOne: Bool
   ) -> Matrix {
-    let width = table.values.columns
-    let sums = Matrix(rows: vectors.rows, columns: width)
-    let own = table.values.row(row)
-    for sample in 0..<sums.rows {
-      let (source, target) = (vectors.row(sample) + part * width, sums.row(sample))
-      for c in 0..<width { target[c] = own[c] + source[c] + (addsOne ? 1 : 0) }
-    }
-    return sums
+    table.values.sums(row: row, plus: vectors, part: part, addsOne: addsOne, samples: samples)
   }
 
   package func project(
@@ -62,6 +55,20 @@ package final class Direct: Operations {
       q: q, k: k, v: v, batch: samples, heads: heads, scale: scale,
       bias: keyBias.map { bias in { sample, _, _ in UnsafePointer(bias.row(sample)) } })
   }
+
+  package func normalizeHeads(_ x: Matrix, _ norm: LayerNorm) -> Matrix {
+    let heads = x.reshaped(columns: norm.scale.values.columns)
+    return adaptiveNorm(
+      heads, scale: norm.scale.values, shift: norm.shift.values, epsilon: norm.epsilon
+    ).reshaped(columns: x.columns)
+  }
+
+  package func rotate(_ x: Matrix, by positions: RotaryEmbedding) -> Matrix {
+    positions.apply(to: x)
+    return x
+  }
+
+  package func concatenate(_ x: Matrix, _ y: Matrix) -> Matrix { x.concatenated(with: y) }
 
   package func round(_ x: Matrix, to format: ActivationFormat, groupSize: Int) -> Matrix {
     format.rounded(x, groupSize: groupSize)

@@ -92,7 +92,9 @@ package final class Linear: Sendable {
     return layers.map { layer in
       switch layer.weight {
       case .dense(let matrix, let format):
-        let rounded = format.map { $0.rounded(x, groupSize: floatGroupSize) }
+        let rounded = format.map {
+          $0.rounded(x, groupSize: floatGroupSize, parts: layer.role.parts)
+        }
         return matrix.multiply(rounded ?? x, bias: layer.bias)
       case .packed(let weight, let preparation):
         return weight.multiply(

@@ -1,4 +1,5 @@
 import Formats
+import Kernels
 import Tensors
 
 /// What the blocks of a diffusion transformer are written in, once for all that is done with them.
@@ -12,13 +13,13 @@ import Tensors
 package protocol Operations: AnyObject {
   associatedtype Value
 
-  /// One vector of an adaptive norm or gate per sample: row `row` of `table` [rows][D] plus columns
-  /// `part` of `vectors` [samples][parts * D], plus 1 for a scale, which is learned as its
+  /// One vector of a norm or gate per sample: row `row` of `table` [rows][D] plus columns `part` of
+  /// `vectors` [samples][parts * D] if there are any, plus 1 for a scale that is learned as its
   /// difference from 1.
   ///
   /// - Returns: [samples][D].
   func vector(
-    _ table: ParameterTable, row: Int, plus vectors: Value, part: Int, addsOne: Bool
+    _ table: ParameterTable, row: Int, plus vectors: Value?, part: Int, addsOne: Bool
   ) -> Value
 
   /// The products of layers that read one input.
@@ -57,6 +58,20 @@ package protocol Operations: AnyObject {
     _ q: Value, _ k: Value, _ v: Value, heads: Int, scale: Float, keyBias: Matrix?
   ) -> Value
 
+  /// The norm of each head of x [rows][heads * head size] by itself, before attention.
+  ///
+  /// - Returns: [rows][heads * head size].
+  func normalizeHeads(_ x: Value, _ norm: LayerNorm) -> Value
+
+  /// x [samples * tokens][heads * head size] turned by the positions of its tokens; not to be read
+  /// again, as the result may take its place.
+  func rotate(_ x: Value, by positions: RotaryEmbedding) -> Value
+
+  /// The columns of x, then those of y.
+  ///
+  /// - Returns: [rows][columns of x + columns of y].
+  func concatenate(_ x: Value, _ y: Value) -> Value
+
   /// x rounded to a low-bit format with a scale per row and group of `groupSize` columns, and back.
   func round(_ x: Value, to format: ActivationFormat, groupSize: Int) -> Value
 
@@ -71,8 +86,8 @@ package protocol Operations: AnyObject {
 package enum ProjectionInput<Value> {
   /// The value as it is.
   case value(Value)
-  /// An adaptive layer norm without weights of its own: (x - mean) / sqrt(variance + epsilon) of
-  /// each row, times `scale`, plus `shift` of its sample, [samples][D] each.
+  /// A layer norm: (x - mean) / sqrt(variance + epsilon) of each row, times `scale`, plus `shift`
+  /// of its sample, [samples][D] each.
   case normalized(Value, scale: Value, shift: Value, epsilon: Float)
   /// GELU in its tanh form. The value is not to be read again, as the result may take its place.
   case gelu(Value)
@@ -93,5 +108,14 @@ package struct ParameterTable: Sendable {
     values = Matrix(
       rows: rows, columns: columns,
       values: try source.tensor(name, shape: [rows, columns]).floats())
+  }
+
+  /// Reads the vector `name` [columns] as a table of one row.
+  ///
+  /// - Throws: `Failure` when it is missing or has another shape.
+  package init(_ name: String, columns: Int, from source: any TensorSource) throws {
+    self.name = name
+    values = Matrix(
+      rows: 1, columns: columns, values: try source.tensor(name, shape: [columns]).floats())
   }
 }

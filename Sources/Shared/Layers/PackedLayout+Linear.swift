@@ -46,7 +46,8 @@ extension PackedLayout {
       transform: transform.isIdentity ? nil : transform,
       activation: entry.input.isNonnegative ? format?.nonnegative : format,
       staticScale: try tensors.inputScale?.floats()[0],
-      groupSize: min(entry.layout.groupSize(inputs), inputs))
+      groupSize: min(entry.layout.groupSize(inputs), inputs),
+      parts: entry.layout.separateParts(role.parts, columns: inputs))
     return Linear(
       role, packed: weight, preparation: preparation,
       bias: try source.find("\(name).bias").map { _ in

@@ -1,3 +1,4 @@
+import Kernels
 import Layers
 import Tensors
 
@@ -30,14 +31,26 @@ package protocol DiffusionTransformer: AnyObject, Sendable {
   /// - Parameters:
   ///   - latents: the input, sides multiples of the patch size.
   ///   - timesteps: one per sample.
+  ///   - pooledText: [samples][channels], of `ProjectedText`.
   ///   - conditions: the picture's size, where the model `usesSizeConditions`; else not read.
-  ///   - observer: sees the inputs of linear layers and the outputs of modules.
+  ///   - direct: computes it, and shows it to an observer.
   /// - Returns: of all samples.
   func blockInputs(
-    _ latents: Latents, timesteps: [Float], conditions: SizeConditions?,
-    observer: (any LayerObserver)?
+    _ latents: Latents, timesteps: [Float], pooledText: Matrix?, conditions: SizeConditions?,
+    on direct: Direct
   ) -> BlockInputs
 
+  /// What the last block's output becomes.
+  ///
+  /// - Parameters:
+  ///   - hidden: [samples * tokens][D].
+  ///   - inputs: of the blocks.
+  ///   - direct: computes it, and shows it to an observer.
+  /// - Returns: what the model predicts as tokens, [samples * tokens][patch][patch][out channels].
+  func output(of hidden: Matrix, _ inputs: BlockInputs, on direct: Direct) -> Matrix
+}
+
+extension DiffusionTransformer {
   /// One evaluation of the network.
   ///
   /// - Parameters:
@@ -47,14 +60,35 @@ package protocol DiffusionTransformer: AnyObject, Sendable {
   ///   - conditions: the picture's size, where the model `usesSizeConditions`; else not read.
   ///   - observer: sees the inputs of all linear layers and the outputs of modules; nil costs
   ///     nothing.
-  /// - Returns: what it predicts, noise in the first channels.
-  func forward(
-    _ latents: Latents, timesteps: [Float], text: PreparedText, conditions: SizeConditions?,
-    observer: (any LayerObserver)?
-  ) -> Latents
-}
+  /// - Returns: what it predicts, noise (or velocity) in the first channels.
+  package func forward(
+    _ latents: Latents, timesteps: [Float], text: PreparedText, conditions: SizeConditions? = nil,
+    observer: (any LayerObserver)? = nil
+  ) -> Latents {
+    precondition(
+      text.samples == latents.samples, "\(latents.samples) samples, \(text.samples) texts")
+    let direct = Direct(samples: latents.samples, observer: observer)
+    let inputs = blockInputs(
+      latents, timesteps: timesteps, pooledText: text.pooled, conditions: conditions, on: direct)
+    var hidden = inputs.hidden
+    var kept: [String: Matrix] = [:]
+    let sources = Set(blocks.compactMap(\.skipSource))
+    for (block, text) in zip(blocks, text.blocks) {
+      hidden = block(
+        hidden,
+        BlockContext(
+          conditioning: inputs.conditioning, text: text, positions: inputs.positions,
+          skip: block.skipSource.flatMap { kept.removeValue(forKey: $0) }),
+        on: direct)
+      // The next block may compute in its place.
+      if sources.contains(block.name) { kept[block.name] = hidden.copy() }
+    }
+    let output = output(of: hidden, inputs, on: direct)
+    direct.show("proj_out", output)
+    let grid = PatchGrid(latents, patch: patchSize)
+    return grid.unpatchify(output, channels: output.columns / (patchSize * patchSize))
+  }
 
-extension DiffusionTransformer {
   /// What the blocks read of prompts at every step, one prompt per sample; for guidance, the
   /// negative prompts count too.
   package func prepareText(
@@ -63,7 +97,7 @@ extension DiffusionTransformer {
     let text = projectText(prompts, observer: observer)
     let direct = Direct(samples: prompts.count, observer: observer)
     return PreparedText(
-      samples: prompts.count,
+      samples: prompts.count, pooled: text.pooled,
       blocks: blocks.map {
         $0.readText(text.states, valid: text.valid, bias: text.bias, on: direct)
       })
@@ -77,30 +111,55 @@ package protocol TransformerBlock: Sendable {
   var linears: [Linear] { get }
   /// What it has of learned vectors that are no linear layer's.
   var tables: [ParameterTable] { get }
+  /// The name of the earlier block whose output it reads beside that of the one before it; nil for
+  /// none.
+  var skipSource: String? { get }
 
   /// What it reads of the text.
   ///
   /// - Parameters:
   ///   - states: [samples * text tokens][D], of `ProjectedText`.
   ///   - valid: which rows are no padding; nil when all count.
-  ///   - bias: [samples][text tokens], added to the scaled logits.
+  ///   - bias: [samples][text tokens], added to the scaled logits; nil for nothing.
   ///   - operations: that compute or record it.
   /// - Returns: its keys and values.
   func readText<O: Operations>(
-    _ states: O.Value, valid: [Bool]?, bias: Matrix, on operations: O
+    _ states: O.Value, valid: [Bool]?, bias: Matrix?, on operations: O
   ) -> BlockText<O.Value>
 
   /// The block's output.
   ///
   /// - Parameters:
   ///   - x: [samples * tokens][D]; not to be read again.
-  ///   - conditioning: [samples][columns], of `BlockInputs`.
-  ///   - text: what it reads of the prompts.
+  ///   - context: what else it reads.
   ///   - operations: that compute or record it.
   /// - Returns: [samples * tokens][D].
   func callAsFunction<O: Operations>(
-    _ x: O.Value, conditioning: O.Value, text: BlockText<O.Value>, on operations: O
+    _ x: O.Value, _ context: BlockContext<O.Value>, on operations: O
   ) -> O.Value
+}
+
+extension TransformerBlock {
+  package var skipSource: String? { nil }
+}
+
+/// What a block reads beside its hidden states.
+package struct BlockContext<Value> {
+  /// [samples][columns], of `BlockInputs`.
+  package let conditioning: Value
+  package let text: BlockText<Value>
+  /// Of the tokens, where attention turns queries and keys by them.
+  package let positions: RotaryEmbedding?
+  /// [samples * tokens][D], the output of the block `skipSource`.
+  package let skip: Value?
+
+  package init(
+    conditioning: Value, text: BlockText<Value>, positions: RotaryEmbedding? = nil,
+    skip: Value? = nil
+  ) {
+    (self.conditioning, self.text) = (conditioning, text)
+    (self.positions, self.skip) = (positions, skip)
+  }
 }
 
 /// The keys and values that one block makes of the text.
@@ -108,10 +167,10 @@ package struct BlockText<Value> {
   /// [samples * text tokens][D].
   package let keys: Value
   package let values: Value
-  /// [samples][text tokens], added to the scaled logits.
-  package let bias: Matrix
+  /// [samples][text tokens], added to the scaled logits; nil for nothing.
+  package let bias: Matrix?
 
-  package init(keys: Value, values: Value, bias: Matrix) {
+  package init(keys: Value, values: Value, bias: Matrix?) {
     (self.keys, self.values, self.bias) = (keys, values, bias)
   }
 }
@@ -121,6 +180,8 @@ extension BlockText: Sendable where Value: Sendable {}
 /// What a batch of prompts brings to every block, computed once and read at every step.
 package struct PreparedText: Sendable {
   package let samples: Int
+  /// [samples][channels], of `ProjectedText`.
+  package let pooled: Matrix?
   /// One per block.
   package let blocks: [BlockText<Matrix>]
 }
@@ -129,20 +190,27 @@ package struct PreparedText: Sendable {
 package struct ProjectedText: Sendable {
   /// Text tokens of a sample, without the padding that all samples share.
   package let tokens: Int
-  /// [samples * tokens][D].
+  /// [samples * tokens][channels of the blocks' keys and values].
   package let states: Matrix
-  /// [samples][tokens], added to the scaled logits: 0, or -10000 on padding.
-  package let bias: Matrix
-  /// [samples * tokens], false on padding.
-  package let valid: [Bool]
+  /// [samples][tokens], added to the scaled logits: 0, or -10000 on padding; nil where padding
+  /// counts as text.
+  package let bias: Matrix?
+  /// [samples * tokens], false on padding; nil where padding counts as text.
+  package let valid: [Bool]?
+  /// [samples][channels], one vector for a whole prompt, where conditioning depends on it.
+  package var pooled: Matrix?
 }
 
 /// What a transformer makes of latents and timesteps before its blocks.
 package struct BlockInputs: Sendable {
   /// [samples * tokens][D].
   package let hidden: Matrix
-  /// [samples][columns], what the timestep tells every block.
+  /// [samples][columns], what the timestep (and the text) tells every block.
   package let conditioning: Matrix
+  /// [samples][D], what it tells the layers after the blocks.
+  package let finalConditioning: Matrix
+  /// Of the tokens, where attention turns queries and keys by them.
+  package var positions: RotaryEmbedding?
 }
 
 /// A prompt as text encoders see it.

@@ -1,14 +1,17 @@
 import Formats
 import Layers
+import Sampling
 import Tensors
 
-/// What this program must know of a family of text-to-image models: its graph and how its text is
-/// encoded.
+/// What this program must know of a family of text-to-image models: its graph, how its text is
+/// encoded, and how its pipelines sample.
 ///
 /// The other parts (VAE, scheduler) are the same for all and come from the model folder.
 package struct ModelFamily: Sendable {
   /// The classes of its pipelines in diffusers.
   package let pipelines: [String]
+  /// How these sample.
+  package let sampling: SamplingProfile
   /// Opens the text encoders of a model folder.
   ///
   /// `promptLength` are the tokens of a prompt that count, `max_sequence_length` in diffusers; nil:
@@ -19,13 +22,14 @@ package struct ModelFamily: Sendable {
   package let transformer: @Sendable (_ parts: TransformerParts) throws -> any DiffusionTransformer
 
   package init(
-    pipelines: [String],
+    pipelines: [String], sampling: SamplingProfile,
     textEncoding:
       @escaping @Sendable (_ folder: ModelFolder, _ promptLength: Int?) throws ->
       any TextEncoding,
     transformer: @escaping @Sendable (_ parts: TransformerParts) throws -> any DiffusionTransformer
   ) {
-    (self.pipelines, self.textEncoding, self.transformer) = (pipelines, textEncoding, transformer)
+    (self.pipelines, self.sampling) = (pipelines, sampling)
+    (self.textEncoding, self.transformer) = (textEncoding, transformer)
   }
 }
 

@@ -44,7 +44,7 @@ package struct SamplingRun {
     promptLength: Int? = nil
   ) throws {
     (self.pipeline, self.requests) = (pipeline, requests)
-    let negative = pipeline.options.isGuided ? [pipeline.options.negativePrompt] : []
+    let negative = pipeline.isGuided ? [pipeline.options.negativePrompt] : []
     prompts = try EncodedPrompts(
       negative + requests.map(\.prompt), by: source.textEncoding(promptLength: promptLength))
   }
@@ -70,8 +70,8 @@ package struct SamplingRun {
     willStart: (_ request: SamplingRequest, _ step: DenoisingStep?) -> Void = { _, _ in },
     didFinish: (SampledPicture) throws -> Void
   ) throws {
-    let options = pipeline.options
-    let negative = options.isGuided ? try prompts[options.negativePrompt] : nil
+    let negative =
+      pipeline.isGuided ? try prompts[pipeline.options.negativePrompt] : nil
     for request in requests {
       let start = Date()
       let generator = TorchGenerator(seed: request.seed)

@@ -18,9 +18,11 @@ package struct DenoisingStep {
 package final class TextToImage {
   package let transformer: any DiffusionTransformer
   package let options: SamplingOptions
-  /// The size asked for, in pixels, and the one that is sampled.
-  package let requested: ResolutionBin
+  package let steps: Int
+  package let guidanceScale: Float
+  /// The size that is sampled, in pixels, and the one that pictures have in the end.
   package let sampled: ResolutionBin
+  package let output: ResolutionBin
   private let weights: any TensorSource
   private let autoencoder: AutoencoderKL
   private let schedulerConfig: ModelConfig
@@ -40,27 +42,26 @@ package final class TextToImage {
     weights = source.weights
     transformer = try source.transformer(precision)
     self.options = options
+    let profile = source.family.sampling
+    steps = options.steps ?? profile.steps
+    guidanceScale = options.guidanceScale ?? profile.guidanceScale
     schedulerConfig = try folder.config("scheduler", file: "scheduler_config.json")
     autoencoder = try AutoencoderKL(folder: folder.folder("vae"))
     let factor = autoencoder.config.downsampling
     let native = transformer.sampleSize * factor
-    requested = ResolutionBin(height: options.height ?? native, width: options.width ?? native)
-    // Models of other sizes (small ones for tests) have no table: they sample what is asked for.
-    let hasBins = ResolutionBin.sampleSizes.contains(transformer.sampleSize)
-    sampled =
-      options.usesResolutionBinning && hasBins
-      ? try .nearest(
-        height: requested.height, width: requested.width, sampleSize: transformer.sampleSize)
-      : requested
-    let unit = factor * transformer.patchSize
-    guard sampled.width > 0, sampled.height > 0, sampled.width % unit == 0,
-      sampled.height % unit == 0, sampled.width <= 8192, sampled.height <= 8192
-    else {
-      throw Failure(
-        "size \(requested.width)x\(requested.height): expected multiples of \(unit) up to 8192")
+    let asked = ResolutionBin(height: options.height ?? native, width: options.width ?? native)
+    (sampled, output) = try profile.sizes.sizes(
+      for: asked, sampleSize: transformer.sampleSize, unit: factor * transformer.patchSize,
+      binning: options.usesResolutionBinning)
+    if output != asked {
+      Console.say(
+        "size \(asked.width)x\(asked.height): pictures will be \(output.width)x\(output.height)")
     }
     _ = try makeScheduler()
   }
+
+  /// Whether a step runs the negative prompt too: classifier-free guidance.
+  package var isGuided: Bool { guidanceScale > 1 }
 
   /// Shape of one picture's latents, [channels][height][width].
   package var latentShape: [Int] {
@@ -121,11 +122,14 @@ package final class TextToImage {
         conditions: conditions, observer: observer)
       // The transformer may also predict a variance, in channels that sampling drops.
       let halves = prompts.indices.map { matrix(output.sample($0, channels: latents.channels)) }
-      let noise =
-        halves.count == 2
-        ? guided(
-          unconditional: halves[0], conditional: halves[1], scale: options.guidanceScale)
-        : halves[0]
+      var noise = halves[0]
+      if halves.count == 2 {
+        noise = guided(
+          unconditional: halves[0], conditional: halves[1], scale: guidanceScale)
+        if options.guidanceRescale > 0 {
+          noise = rescaled(noise, to: halves[1], factor: options.guidanceRescale)
+        }
+      }
       x = scheduler.step(noise, index: index, latents: x, generators: [generator])
     }
     let final = x.values
@@ -137,17 +141,17 @@ package final class TextToImage {
 
   private func makeScheduler() throws -> any Scheduler {
     try Sampling.makeScheduler(
-      config: schedulerConfig, override: options.scheduler, steps: options.steps)
+      config: schedulerConfig, override: options.scheduler, steps: steps)
   }
 
-  /// Decodes the latents of one sample to a picture of the size asked for.
+  /// Decodes the latents of one sample to a picture of the size `output`.
   package func decode(_ latents: Latents) throws -> Image {
     var pixels =
       options.tilesDecoding
       ? try autoencoder.decodeTiled(latents) : autoencoder.decode(latents)
     pixels = resizedAndCropped(
-      pixels, height: sampled.height, width: sampled.width, to: requested)
-    let plane = requested.width * requested.height
+      pixels, height: sampled.height, width: sampled.width, to: output)
+    let plane = output.width * output.height
     let rgb = [UInt8](unsafeUninitializedCapacity: plane * 3) { buffer, count in
       for pixel in 0..<plane {
         for channel in 0..<3 {
@@ -158,6 +162,6 @@ package final class TextToImage {
       }
       count = plane * 3
     }
-    return Image(width: requested.width, height: requested.height, pixels: rgb)
+    return Image(width: output.width, height: output.height, pixels: rgb)
   }
 }

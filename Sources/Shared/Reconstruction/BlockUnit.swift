@@ -142,6 +142,9 @@ package final class BlockUnit {
     return sums.reduce(0, +)
   }
 
+  /// Passes `stream`, of which the float block made `outputs`.
+  func pass(_ stream: SampleStream, outputs: [Matrix]) { stream.pass(original, outputs: outputs) }
+
   /// Passes `stream` through the block as its weights now are, without rounding the inputs of its
   /// layers.
   ///

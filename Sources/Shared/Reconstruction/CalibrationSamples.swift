@@ -47,6 +47,7 @@ package struct CalibrationSamples: Sendable {
     var sampling = SamplingOptions()
     sampling.steps = settings.steps
     sampling.guidanceScale = Float(settings.guidanceScale)
+    sampling.guidanceRescale = Float(settings.guidanceRescale)
     sampling.negativePrompt = settings.negativePrompt
     // The size that was sampled, after any binning.
     (sampling.width, sampling.height) = (settings.width, settings.height)
@@ -56,7 +57,7 @@ package struct CalibrationSamples: Sendable {
     sampling.scheduler = settings.scheduler == own ? nil : settings.scheduler
     let pipeline = try TextToImage(source, options: sampling)
 
-    let halves = sampling.isGuided ? [false, true] : [true]
+    let halves = pipeline.isGuided ? [false, true] : [true]
     let perPrompt = settings.steps * halves.count
     var random = SplitMix64(state: 0)
     let chosen = random.choose(count, of: Array(0..<(numbers.count * perPrompt))).sorted()

@@ -39,7 +39,8 @@ package struct RoundingTask {
     return try QuantizedTokens.Preparation(
       transform: transform.isIdentity ? nil : transform,
       activation: site.prepared.isNonnegative ? activations?.nonnegative : activations,
-      staticScale: nil, groupSize: min(options.layout.groupSize(columns), columns))
+      staticScale: nil, groupSize: min(options.layout.groupSize(columns), columns),
+      parts: options.layout.separateParts(role.parts, columns: columns))
   }
 
   /// How the layer is stored as `rounded`.
@@ -136,7 +137,8 @@ package struct RoundingTasks {
     let change = correction?.change(damping: objective.damping, isCentred: corrects)
     return zip(readers, matrices).filter { chosen.contains($0.0.role.name) }.map { reader, float in
       let layer = reader.role.name
-      let own = options.of(reader.formats)
+      var own = options.of(reader.formats)
+      own.layout = own.layout.within(parts: reader.role.parts, columns: float.columns)
       var (weight, constant) = (float, prepared.constant(float))
       if let change, let correction {
         weight = sum(float, product(float, change))

@@ -1,4 +1,5 @@
 import Gradients
+import Kernels
 import Layers
 import Models
 import Tensors
@@ -7,13 +8,19 @@ import Tensors
 /// with a rounded prefix.
 ///
 /// Held for one block at a time: tokens * D floats a sample for what the block reads, and as much
-/// for what it should give.
+/// for what it should give; and for each block whose output a later one reads, until it has.
 package final class SampleStream {
   /// Of each sample [tokens][D], what the next block reads.
-  package internal(set) var hidden: [Matrix]
+  package private(set) var hidden: [Matrix]
+  /// By the name of the block that gave them, what blocks to come read beside `hidden`.
+  private var kept: [String: [Matrix]] = [:]
+  /// The names of all blocks that are somebody's `skipSource`.
+  private let skipSources: Set<String>
   /// [samples][columns], what the timestep tells every block.
   private let conditioning: Matrix
-  /// Of each distinct prompt [text tokens][D].
+  /// Of the tokens; all samples have one size.
+  private let positions: RotaryEmbedding?
+  /// Of each distinct prompt [text tokens][channels].
   private let texts: [Matrix]
   /// Which of `texts` each sample reads.
   private let textOfSample: [Int]
@@ -25,26 +32,35 @@ package final class SampleStream {
   /// What `model` gives to its first block.
   package init(_ samples: CalibrationSamples, model: any DiffusionTransformer) {
     let all = samples.samples
+    let projected = samples.texts.map { model.projectText([$0], observer: nil) }
     var hidden: [Matrix] = []
     var conditioning: [Matrix] = []
+    var positions: RotaryEmbedding?
     for first in stride(from: 0, to: all.count, by: SampleStream.batch) {
       let part = all[first..<min(all.count, first + SampleStream.batch)]
       let inputs = model.blockInputs(
         Latents(stacking: part.map(\.latents)), timesteps: part.map(\.timestep),
-        conditions: samples.conditions, observer: nil)
+        pooledText: projected[0].pooled.map { _ in
+          Matrix(stacking: part.compactMap { projected[$0.text].pooled })
+        },
+        conditions: samples.conditions, on: Direct(samples: part.count))
       conditioning.append(inputs.conditioning)
+      positions = inputs.positions
       for index in 0..<part.count { hidden.append(inputs.hidden.sample(index, of: part.count)) }
     }
     self.hidden = hidden
     self.conditioning = Matrix(stacking: conditioning)
-    texts = samples.texts.map { model.projectText([$0], observer: nil).states }
+    self.positions = positions
+    texts = projected.map(\.states)
     textOfSample = all.map(\.text)
+    skipSources = Set(model.blocks.compactMap(\.skipSource))
   }
 
   /// The same samples at the same block, to go another way.
   package init(_ other: SampleStream) {
-    hidden = other.hidden
-    (conditioning, texts, textOfSample) = (other.conditioning, other.texts, other.textOfSample)
+    (hidden, kept, skipSources) = (other.hidden, other.kept, other.skipSources)
+    (conditioning, positions) = (other.conditioning, other.positions)
+    (texts, textOfSample) = (other.texts, other.textOfSample)
   }
 
   /// What `block` makes of some samples, in their order.
@@ -62,15 +78,23 @@ package final class SampleStream {
       vectors.row(place).update(from: conditioning.row(index), count: conditioning.columns)
     }
     let (text, bias) = text(indices)
+    let skip = block.block.skipSource.map { source -> Variable in
+      guard let kept = kept[source] else {
+        preconditionFailure("\(block.block.name) before \(source)")
+      }
+      return Variable(Matrix(stacking: indices.map { kept[$0] }))
+    }
     return block(
-      Variable(x), conditioning: Variable(vectors), text: Variable(text), textBias: bias, on: tape)
+      Variable(x), conditioning: Variable(vectors), text: Variable(text), textBias: bias,
+      positions: positions, skip: skip, on: tape)
   }
 
-  /// The prompts of some samples, padded to one length: [samples * text tokens][D], and what is
-  /// added to the logits, [samples][text tokens].
-  private func text(_ indices: [Int]) -> (states: Matrix, bias: Matrix) {
+  /// The prompts of some samples, padded to one length: [samples * text tokens][channels], and what
+  /// is added to the logits, [samples][text tokens], if they are of different lengths.
+  private func text(_ indices: [Int]) -> (states: Matrix, bias: Matrix?) {
     let own = indices.map { texts[textOfSample[$0]] }
     let length = own.map(\.rows).max() ?? 0
+    guard own.contains(where: { $0.rows < length }) else { return (Matrix(stacking: own), nil) }
     let states = Matrix(
       rows: own.count * length, columns: own.first?.columns ?? 0, zeroed: true)
     let bias = Matrix(rows: own.count, columns: length)
@@ -119,6 +143,18 @@ package final class SampleStream {
   /// Passes all samples through `block`, without holding both sides of it.
   package func advance(through block: TapedBlock) {
     forEachOutput(of: block) { hidden[$0] = $1 }
+    didPass(block.block)
+  }
+
+  /// Passes `block`, which made `outputs` of the samples.
+  func pass(_ block: any TransformerBlock, outputs: [Matrix]) {
+    hidden = outputs
+    didPass(block)
+  }
+
+  private func didPass(_ block: any TransformerBlock) {
+    if let source = block.skipSource { kept[source] = nil }
+    if skipSources.contains(block.name) { kept[block.name] = hidden }
   }
 }
 

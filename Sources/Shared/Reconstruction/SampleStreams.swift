@@ -72,7 +72,7 @@ package final class SampleStreams {
 
   /// Passes the next block, which was rounded to the weights of `unit`.
   package func pass(_ unit: BlockUnit, targets: [Matrix]) throws {
-    if let rounded { try unit.advance(rounded) } else { float.hidden = targets }
+    if let rounded { try unit.advance(rounded) } else { unit.pass(float, outputs: targets) }
     next += 1
   }
 

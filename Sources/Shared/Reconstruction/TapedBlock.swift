@@ -1,4 +1,5 @@
 import Gradients
+import Kernels
 import Layers
 import Models
 import Tensors
@@ -22,16 +23,21 @@ package struct TapedBlock {
   /// - Parameters:
   ///   - x: [samples * tokens][D].
   ///   - conditioning: [samples][columns].
-  ///   - text: [samples * text tokens][D].
-  ///   - textBias: [samples][text tokens], added to the scaled logits.
+  ///   - text: [samples * text tokens][channels].
+  ///   - textBias: [samples][text tokens], added to the scaled logits; nil for nothing.
+  ///   - positions: of the tokens, if the model turns queries and keys by them.
+  ///   - skip: [samples * tokens][D], where the block reads an earlier one's output.
   ///   - tape: records the operations.
   /// - Returns: [samples * tokens][D].
   package func callAsFunction(
-    _ x: Variable, conditioning: Variable, text: Variable, textBias: Matrix, on tape: Tape
+    _ x: Variable, conditioning: Variable, text: Variable, textBias: Matrix?,
+    positions: RotaryEmbedding? = nil, skip: Variable? = nil, on tape: Tape
   ) -> Variable {
     let operations = TapedOperations(tape, parameters, samples: conditioning.value.rows)
+    let own = block.readText(text, valid: nil, bias: textBias, on: operations)
     return block(
-      x, conditioning: conditioning,
-      text: block.readText(text, valid: nil, bias: textBias, on: operations), on: operations)
+      x,
+      BlockContext(conditioning: conditioning, text: own, positions: positions, skip: skip),
+      on: operations)
   }
 }

@@ -6,6 +6,8 @@ import Tensors
 package struct CalibrationSettings: Equatable, Sendable {
   package let steps: Int
   package let guidanceScale: Double
+  /// 0 to 1; 0: guidance as it is.
+  package let guidanceRescale: Double
   /// Prompt number i starts from seed + i.
   package let seed: UInt64
   package let width: Int
@@ -18,11 +20,13 @@ package struct CalibrationSettings: Equatable, Sendable {
   package let promptLength: Int?
 
   package init(
-    steps: Int, guidanceScale: Double, seed: UInt64, width: Int, height: Int, scheduler: String,
+    steps: Int, guidanceScale: Double, guidanceRescale: Double = 0, seed: UInt64, width: Int,
+    height: Int, scheduler: String,
     negativePrompt: String, tokensPerSample: Int, promptLength: Int? = nil
   ) {
     self.steps = steps
     self.guidanceScale = guidanceScale
+    self.guidanceRescale = guidanceRescale
     self.seed = seed
     self.width = width
     self.height = height
@@ -49,6 +53,7 @@ package struct CalibrationSettings: Equatable, Sendable {
     }
     self.init(
       steps: try value("steps", \.int), guidanceScale: try value("guidance_scale", \.double),
+      guidanceRescale: members["guidance_rescale"]?.double ?? 0,
       seed: try value("seed") { if case .number(let text) = $0 { UInt64(text) } else { nil } },
       width: try value("width", \.int),
       height: try value("height", \.int), scheduler: try string("scheduler"),
@@ -60,8 +65,9 @@ package struct CalibrationSettings: Equatable, Sendable {
   /// The settings as JSON under `fpq.settings`, keys in a fixed order.
   package var json: String {
     let length = promptLength.map { ",\"max_sequence_length\":\($0)" } ?? ""
+    let rescale = guidanceRescale > 0 ? ",\"guidance_rescale\":\(guidanceRescale)" : ""
     return """
-      {"steps":\(steps),"guidance_scale":\(guidanceScale),"seed":\(seed),"width":\(width),\
+      {"steps":\(steps),"guidance_scale":\(guidanceScale)\(rescale),"seed":\(seed),"width":\(width),\
       "height":\(height),"scheduler":\(JSON.quote(scheduler)),\
       "negative_prompt":\(JSON.quote(negativePrompt)),"tokens_per_sample":\(tokensPerSample)\(length)}
       """

@@ -42,13 +42,16 @@ package struct LayerRole: Sendable, Hashable {
   /// The input is the output of a GELU.
   package let readsGELU: Bool
   package let rows: Rows
+  /// How many parts of equal width the input has, which are of different origin and so of
+  /// different magnitude: no scale, of weights or inputs, is shared between them.
+  package let parts: Int
 
   package init(
     _ name: String, site: String? = nil, kind: Kind, block: String? = nil, readsGELU: Bool = false,
-    rows: Rows = .tokens
+    rows: Rows = .tokens, parts: Int = 1
   ) {
     (self.name, self.site, self.kind, self.block) = (name, site ?? name, kind, block)
-    (self.readsGELU, self.rows) = (readsGELU, rows)
+    (self.readsGELU, self.rows, self.parts) = (readsGELU, rows, parts)
   }
 
   /// The name with `*` for its block: what layers of one place in their blocks have in common, as a
@@ -64,7 +67,7 @@ package struct LayerRole: Sendable, Hashable {
 ///
 /// `[{"name":"transformer_blocks.0.attn1.to_q","site":"transformer_blocks.0.attn1.qkv","kind":"query",
 /// "block":"transformer_blocks.0"}, ...]`; members that have their usual value (a site of its own,
-/// no block, no GELU, rows that are tokens) are left out.
+/// no block, no GELU, rows that are tokens, one part) are left out.
 package struct LayerRoles: Sendable, Equatable {
   package let all: [LayerRole]
   /// By the name of the site, in the order of `all`.
@@ -121,8 +124,17 @@ package struct LayerRoles: Sendable, Equatable {
         }
         return LayerRole(
           name, site: try string("site"), kind: try choice("kind"), block: try string("block"),
-          readsGELU: member["gelu"]?.int == 1, rows: try choice("rows", default: .tokens))
+          readsGELU: member["gelu"]?.int == 1, rows: try choice("rows", default: .tokens),
+          parts: try LayerRoles.parts(member, "\(place): \(name)"))
       })
+  }
+
+  private static func parts(_ member: JSON, _ place: String) throws -> Int {
+    guard let found = member["parts"] else { return 1 }
+    guard let parts = found.int, (1...64).contains(parts) else {
+      throw Failure(place, "parts: expected 1 to 64, found another value")
+    }
+    return parts
   }
 
   package var json: String {
@@ -133,6 +145,7 @@ package struct LayerRoles: Sendable, Equatable {
       if let block = role.block { text += ",\"block\":\(JSON.quote(block))" }
       if role.readsGELU { text += ",\"gelu\":1" }
       if role.rows != .tokens { text += ",\"rows\":\"\(role.rows.rawValue)\"" }
+      if role.parts > 1 { text += ",\"parts\":\(role.parts)" }
       return text + "}"
     }
     return "[\(members.joined(separator: ","))]"

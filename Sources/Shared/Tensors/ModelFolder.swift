@@ -4,12 +4,11 @@ import Platform
 /// A text-to-image model in the diffusers folder layout: `model_index.json` beside one folder for
 /// each part.
 package struct ModelFolder: Sendable {
-  /// The parts a pipeline may have, by their folder names.
-  package static let parts = ["scheduler", "text_encoder", "tokenizer", "transformer", "vae"]
-
   package let path: String
   /// The pipeline's class in diffusers.
   package let pipelineClass: String
+  /// The folders of its parts, as `model_index.json` lists them; ascending.
+  package let parts: [String]
 
   /// Reads `model_index.json` in `path`.
   ///
@@ -24,6 +23,20 @@ package struct ModelFolder: Sendable {
     }
     self.path = path
     pipelineClass = name
+    // A part is its library and class; [null, null] is one that the pipeline can do without.
+    guard case .object(let members) = index.json else {
+      throw Failure(index.path, "expected an object")
+    }
+    parts = try members.compactMap { member in
+      let part = member.key
+      guard case .array(let names) = member.value, names.allSatisfy({ $0.string != nil }) else {
+        return nil
+      }
+      guard !part.isEmpty, !part.hasPrefix("."), !part.contains("/"), !part.contains("\0") else {
+        throw Failure(index.path, "expected names of folders, found \(JSON.quote(part))")
+      }
+      return part
+    }.sorted()
   }
 
   /// The folder of one part.

@@ -9,8 +9,8 @@ package struct PixArtBlock: TransformerBlock {
   /// The block's own part [6][D] of shift, scale and gate of self-attention, then of the
   /// feed-forward network.
   private let table: ParameterTable
-  private let selfAttention: PixArtAttention
-  private let crossAttention: PixArtAttention
+  private let selfAttention: BlockAttention
+  private let crossAttention: BlockAttention
   private let feedForward1: Linear
   private let feedForward2: Linear
   private let normEpsilon: Float
@@ -22,10 +22,10 @@ package struct PixArtBlock: TransformerBlock {
     normEpsilon = config.normEpsilon
     table = try ParameterTable(
       "\(name).scale_shift_table", rows: 6, columns: width, from: parts.weights)
-    selfAttention = try PixArtAttention(
-      "\(name).attn1", block: name, readsText: false, config: config, parts: parts)
-    crossAttention = try PixArtAttention(
-      "\(name).attn2", block: name, readsText: true, config: config, parts: parts)
+    var shape = BlockAttention.Shape(heads: config.heads, headSize: config.headSize)
+    selfAttention = try BlockAttention("\(name).attn1", block: name, shape, parts: parts)
+    shape.textWidth = width
+    crossAttention = try BlockAttention("\(name).attn2", block: name, shape, parts: parts)
     feedForward1 = try parts.makeLinear(
       LayerRole("\(name).ff.net.0.proj", kind: .feedForwardInput, block: name), width, 4 * width)
     feedForward2 = try parts.makeLinear(
@@ -41,17 +41,18 @@ package struct PixArtBlock: TransformerBlock {
   package var tables: [ParameterTable] { [table] }
 
   package func readText<O: Operations>(
-    _ states: O.Value, valid: [Bool]?, bias: Matrix, on operations: O
+    _ states: O.Value, valid: [Bool]?, bias: Matrix?, on operations: O
   ) -> BlockText<O.Value> {
     crossAttention.readText(states, valid: valid, bias: bias, on: operations)
   }
 
-  /// `conditioning` is [samples][6][D], what the timestep adds to the block's table.
+  /// `context.conditioning` is [samples][6][D], what the timestep adds to the block's table.
   package func callAsFunction<O: Operations>(
-    _ x: O.Value, conditioning: O.Value, text: BlockText<O.Value>, on operations: O
+    _ x: O.Value, _ context: BlockContext<O.Value>, on operations: O
   ) -> O.Value {
     func vector(_ row: Int, addsOne: Bool = false) -> O.Value {
-      operations.vector(table, row: row, plus: conditioning, part: row, addsOne: addsOne)
+      operations.vector(
+        table, row: row, plus: context.conditioning, part: row, addsOne: addsOne)
     }
     func normalized(_ x: O.Value, shift: Int, scale: Int) -> ProjectionInput<O.Value> {
       .normalized(
@@ -59,7 +60,7 @@ package struct PixArtBlock: TransformerBlock {
     }
     var x = selfAttention.add(
       to: x, normalized(x, shift: 0, scale: 1), gate: vector(2), on: operations)
-    x = crossAttention.add(to: x, text: text, on: operations)
+    x = crossAttention.add(to: x, .value(x), text: context.text, on: operations)
     let hidden = operations.project(
       [feedForward1], normalized(x, shift: 3, scale: 4), valid: nil)[0]
     x = operations.add(

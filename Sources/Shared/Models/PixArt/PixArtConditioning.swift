@@ -3,46 +3,22 @@ import Layers
 import Streams
 import Tensors
 
-/// Two linear layers with SiLU between, on a sinusoid of 256 channels: diffusers'
-/// `TimestepEmbedding`.
-struct SinusoidEmbedding: Sendable {
-  let linear1: Linear
-  let linear2: Linear
-
-  init(_ name: String, outputs: Int, makeLinear: LinearFactory) throws {
-    func role(_ part: String) -> LayerRole {
-      LayerRole("\(name).\(part)", kind: .conditioning, rows: .samples)
-    }
-    linear1 = try makeLinear(role("linear_1"), 256, outputs)
-    linear2 = try makeLinear(role("linear_2"), outputs, outputs)
-  }
-
-  var linears: [Linear] { [linear1, linear2] }
-
-  /// One embedding [outputs] per value.
-  func callAsFunction(_ values: [Float], on direct: Direct) -> Matrix {
-    let hidden = direct.project(linear1, Embeddings.sinusoid(values))
-    hidden.applySiLU()
-    return direct.project(linear2, hidden)
-  }
-}
-
 /// What the timestep (and the size conditions) make of all blocks: diffusers' `AdaLayerNormSingle`.
 struct PixArtConditioning: Sendable {
-  let timestep: SinusoidEmbedding
-  let resolution: SinusoidEmbedding?
-  let aspectRatio: SinusoidEmbedding?
+  let timestep: SiLUProjection
+  let resolution: SiLUProjection?
+  let aspectRatio: SiLUProjection?
   let linear: Linear
 
   init(config: PixArtConfig, makeLinear: LinearFactory) throws {
     let (width, name) = (config.width, "adaln_single.emb")
-    timestep = try SinusoidEmbedding(
-      "\(name).timestep_embedder", outputs: width, makeLinear: makeLinear)
+    timestep = try SiLUProjection(
+      sinusoid: "\(name).timestep_embedder", outputs: width, makeLinear: makeLinear)
     if config.usesSizeConditions {
-      resolution = try SinusoidEmbedding(
-        "\(name).resolution_embedder", outputs: width / 3, makeLinear: makeLinear)
-      aspectRatio = try SinusoidEmbedding(
-        "\(name).aspect_ratio_embedder", outputs: width / 3, makeLinear: makeLinear)
+      resolution = try SiLUProjection(
+        sinusoid: "\(name).resolution_embedder", outputs: width / 3, makeLinear: makeLinear)
+      aspectRatio = try SiLUProjection(
+        sinusoid: "\(name).aspect_ratio_embedder", outputs: width / 3, makeLinear: makeLinear)
     } else {
       resolution = nil
       aspectRatio = nil

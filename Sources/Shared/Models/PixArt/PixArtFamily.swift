@@ -1,3 +1,4 @@
+import Sampling
 import Tensors
 
 extension ModelFamily {
@@ -5,6 +6,7 @@ extension ModelFamily {
   /// weights.
   package static let pixArt = ModelFamily(
     pipelines: Array(PixArtTextEncoding.promptLengths.keys).sorted(),
+    sampling: SamplingProfile(steps: 20, guidanceScale: 4.5, sizes: .aspectRatioBins),
     textEncoding: { try PixArtTextEncoding($0, promptLength: $1) },
     transformer: { try PixArtTransformer($0) })
 }

@@ -52,29 +52,19 @@ package final class PixArtTransformer: DiffusionTransformer {
   }
 
   package func blockInputs(
-    _ latents: Latents, timesteps: [Float], conditions: SizeConditions? = nil,
-    observer: (any LayerObserver)? = nil
+    _ latents: Latents, timesteps: [Float], pooledText: Matrix? = nil, conditions: SizeConditions?,
+    on direct: Direct
   ) -> BlockInputs {
-    let inputs = inputs(
-      latents, timesteps, conditions, Direct(samples: latents.samples, observer: observer))
-    return BlockInputs(hidden: inputs.hidden, conditioning: inputs.modulation)
+    precondition(timesteps.count == latents.samples, "\(timesteps.count) timesteps")
+    precondition(latents.channels == config.inChannels, "\(latents.channels) channels")
+    let hidden = embed(latents, on: direct)
+    let (embedded, modulation) = conditioning(
+      timesteps: timesteps, conditions: conditions, on: direct)
+    return BlockInputs(hidden: hidden, conditioning: modulation, finalConditioning: embedded)
   }
 
-  package func forward(
-    _ latents: Latents, timesteps: [Float], text: PreparedText, conditions: SizeConditions? = nil,
-    observer: (any LayerObserver)? = nil
-  ) -> Latents {
-    precondition(
-      text.samples == latents.samples, "\(latents.samples) samples, \(text.samples) texts")
-    let direct = Direct(samples: latents.samples, observer: observer)
-    let inputs = inputs(latents, timesteps, conditions, direct)
-    var hidden = inputs.hidden
-    for (block, text) in zip(blocks, text.blocks) {
-      hidden = block(hidden, conditioning: inputs.modulation, text: text, on: direct)
-    }
-    let output = output(of: hidden, embedded: inputs.embedded, on: direct)
-    direct.show("proj_out", output)
-    return grid(latents).unpatchify(output, channels: config.outChannels)
+  package func output(of hidden: Matrix, _ inputs: BlockInputs, on direct: Direct) -> Matrix {
+    output(of: hidden, embedded: inputs.finalConditioning, on: direct)
   }
 
   /// What the last block's output [samples * tokens][D] becomes:
@@ -95,32 +85,9 @@ package final class PixArtTransformer: DiffusionTransformer {
         epsilon: PixArtTransformer.finalEpsilon), valid: nil)[0]
   }
 
-  /// What comes before the blocks: `hidden` [samples * tokens][D], `embedded` [samples][D] for the
-  /// final norm and `modulation` [samples][6][D] for the blocks.
-  package func inputs(
-    _ latents: Latents, _ timesteps: [Float], _ conditions: SizeConditions?, _ direct: Direct
-  ) -> (hidden: Matrix, embedded: Matrix, modulation: Matrix) {
-    precondition(timesteps.count == latents.samples, "\(timesteps.count) timesteps")
-    precondition(latents.channels == config.inChannels, "\(latents.channels) channels")
-    let hidden = embed(latents, on: direct)
-    let (embedded, modulation) = conditioning(
-      timesteps: timesteps, conditions: conditions, on: direct)
-    return (hidden, embedded, modulation)
-  }
-
-  private func grid(_ latents: Latents) -> PatchGrid {
-    let patch = config.patchSize
-    precondition(
-      latents.height % patch == 0 && latents.width % patch == 0,
-      "\(latents.width)x\(latents.height) latents")
-    return PatchGrid(
-      samples: latents.samples, height: latents.height / patch, width: latents.width / patch,
-      patch: patch)
-  }
-
   /// Patches as tokens [samples * tokens][D], with their positions added.
   private func embed(_ latents: Latents, on direct: Direct) -> Matrix {
-    let grid = grid(latents)
+    let grid = PatchGrid(latents, patch: config.patchSize)
     let x = direct.project(patchEmbedding, grid.patchify(latents))
     let positions = Embeddings.positions(
       gridHeight: grid.height, gridWidth: grid.width, width: config.width,

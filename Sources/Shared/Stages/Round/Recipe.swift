@@ -49,6 +49,10 @@ extension Recipe {
   /// FP4DiT, PixArt-Sigma: every layer, E3M0 before the GELU, E1M2 elsewhere.
   package static let fp4ditSigma = fp4dit("fp4dit-sigma", format: "e1m2")
 
+  /// FP4DiT, Hunyuan-DiT: the linears of the transformer blocks, E3M0 before the GELU, E2M1
+  /// elsewhere; both halves of what skips read have scales of their own.
+  package static let fp4ditHunyuan = fp4dit("fp4dit-hunyuan", scope: .blocks, format: "e2m1")
+
   /// The layers of `balanced`, each with the format, the one scale of its weight and the static
   /// format of its input that `GreedySearch` finds (arXiv 2408.06995).
   package static let fpqGreedy = Recipe(
@@ -56,12 +60,14 @@ extension Recipe {
     groups: nil, preparation: nil, activationBits: 8)
 
   /// Every recipe that there is, the default first.
-  package static let all = [balanced, fp4ditAlpha, fp4ditSigma, fpqGreedy]
+  package static let all = [balanced, fp4ditAlpha, fp4ditSigma, fp4ditHunyuan, fpqGreedy]
 
   /// The paper leaves biases as they are, and rounds query, key and value as the inputs of layers.
-  private static func fp4dit(_ name: String, format: String) -> Recipe {
+  private static func fp4dit(
+    _ name: String, scope: Scope = .everyLayer, format: String
+  ) -> Recipe {
     Recipe(
-      name: name, scope: .everyLayer, formats: [format],
+      name: name, scope: scope, formats: [format],
       formatsByKind: [.feedForwardInput: ["e3m0"]], method: .adaround,
       groups: .init(scale: .absmax), biasCorrection: false, attention: .asActivations)
   }

@@ -51,7 +51,7 @@ package struct GenerateImages {
       requests, of: source, through: pipeline, promptLength: promptLength)
     let recorder = dump.map(DumpRecorder.init)
     var saved: [SampledPicture] = []
-    let progress = Progress("sampling", total: requests.count * sampling.steps, unit: "steps")
+    let progress = Progress("sampling", total: requests.count * pipeline.steps, unit: "steps")
     try run.forEach(
       observer: recorder,
       willStart: { _, step in
@@ -69,7 +69,7 @@ package struct GenerateImages {
         try file.write(try pipeline.decode(picture.latents).pngData(text: text))
         try file.commit()
         if isVerbose {
-          let perStep = String(format: "%.4f", picture.seconds / Double(sampling.steps))
+          let perStep = String(format: "%.4f", picture.seconds / Double(pipeline.steps))
           Console.say("\(name): seed \(picture.request.seed), \(perStep) s/step")
         }
       })
@@ -93,10 +93,11 @@ package struct GenerateImages {
       text += "\nNegative prompt: \(sampling.negativePrompt)"
     }
     let name = URL(fileURLWithPath: source.folder.path).lastPathComponent
-    let size = pipeline.requested
-    text += "\nSteps: \(sampling.steps), Sampler: \(try pipeline.schedulerName())"
-    text += ", CFG scale: \(sampling.guidanceScale), Seed: \(picture.seed)"
-    text += ", Size: \(size.width)x\(size.height), Model: \(name)"
+    let size = pipeline.output
+    text += "\nSteps: \(pipeline.steps), Sampler: \(try pipeline.schedulerName())"
+    text += ", CFG scale: \(pipeline.guidanceScale)"
+    if sampling.guidanceRescale > 0 { text += ", CFG Rescale: \(sampling.guidanceRescale)" }
+    text += ", Seed: \(picture.seed), Size: \(size.width)x\(size.height), Model: \(name)"
     if let formats = precision.activationSummary(of: source.packed) {
       text += ", FPQ: \(source.packed == nil ? "W16" : "W4") \(formats)"
     }

@@ -41,7 +41,8 @@ package struct CollectStatistics {
     }
     let pipeline = try TextToImage(source, options: sampling)
     let settings = CalibrationSettings(
-      steps: sampling.steps, guidanceScale: Double(sampling.guidanceScale), seed: seed,
+      steps: pipeline.steps, guidanceScale: Double(pipeline.guidanceScale),
+      guidanceRescale: Double(sampling.guidanceRescale), seed: seed,
       width: pipeline.sampled.width, height: pipeline.sampled.height,
       scheduler: try pipeline.schedulerName(), negativePrompt: sampling.negativePrompt,
       tokensPerSample: tokensPerSample, promptLength: promptLength)
@@ -59,7 +60,7 @@ package struct CollectStatistics {
       Console.say("resuming after \(done.count) prompts")
     }
     let collector = StatisticsCollector(
-      tokensPerSample: tokensPerSample, steps: sampling.steps, resumed: resumed)
+      tokensPerSample: tokensPerSample, steps: pipeline.steps, resumed: resumed)
     func write(to file: OutputFile) throws {
       let metadata = StatisticsFile.metadata(
         model: model, sha256: sha256, settings: settings, roles: roles, prompts: done)

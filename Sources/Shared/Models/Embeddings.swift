@@ -51,11 +51,15 @@ package enum Embeddings {
     return table
   }
 
+  /// Channels of the sinusoid of a scalar.
+  static let sinusoidWidth = 256
+
   /// The sinusoid of `get_timestep_embedding` with `flip_sin_to_cos` and no frequency shift, in
   /// f32.
   ///
   /// - Returns: [values.count][cos width/2 | sin width/2].
-  package static func sinusoid(_ values: [Float], width: Int = 256) -> Matrix {
+  package static func sinusoid(_ values: [Float]) -> Matrix {
+    let width = sinusoidWidth
     let table = Matrix(rows: values.count, columns: width)
     let half = width / 2
     let step = Float(-log(10000.0))

@@ -13,6 +13,16 @@ package struct PatchGrid: Sendable {
     (self.samples, self.height, self.width, self.patch) = (samples, height, width, patch)
   }
 
+  /// The grid of latents, whose sides are multiples of `patch`.
+  init(_ latents: Latents, patch: Int) {
+    precondition(
+      latents.height % patch == 0 && latents.width % patch == 0,
+      "\(latents.width)x\(latents.height) latents")
+    self.init(
+      samples: latents.samples, height: latents.height / patch, width: latents.width / patch,
+      patch: patch)
+  }
+
   /// Latents as rows [samples * tokens][channels][patch][patch].
   func patchify(_ latents: Latents) -> Matrix {
     let channels = latents.channels
