@@ -1,4 +1,5 @@
 import CKernels
+import Foundation
 import TestSupport
 import Testing
 
@@ -63,6 +64,27 @@ import Testing
       let bound = (12 * abs(u) + 8) * Self.unit * abs(expected) + 1e-37 * abs(v)
       #expect(abs(Double(found) - expected) <= bound, "gelu(\(v)) = \(found)")
     }
+  }
+
+  /// The exact GELU as v tail(|v|), or v (1 - tail(v)), with tail(z) = polynomial(t) exp(-z^2 / 2).
+  ///
+  /// The rounding of z^2 / 2 is as many units in the exponential, whose own error is 4. The
+  /// polynomial is made to 0.8 units; t, its steps and the products add 8. Beyond 13 the tail is 0
+  /// for all purposes.
+  @Test func `exact GELU`() {
+    let x =
+      values(4096, seed: 21, range: 14) + values(4096, seed: 22, range: 2)
+      + values(255, seed: 23, range: 1e-3)
+      + [0, -0.0, 100, -100, 1e6, -1e6, .greatestFiniteMagnitude]
+    let y = agreed(x.count) { $0.gelu_erf(x.count, x, $1) }
+    for (v, found) in zip(x, y) {
+      let exact = Double(v)
+      let expected = exact * 0.5 * erfc(-exact / 2.0.squareRoot())
+      let bound = (exact * min(exact, 0) / 2 + 13) * Self.unit * abs(expected) + 1e-36
+      #expect(abs(Double(found) - expected) <= bound, "gelu(\(v)) = \(found)")
+    }
+    let special = agreed(2) { $0.gelu_erf(2, [.infinity, .nan], $1) }
+    #expect(special[0] == .infinity && special[1].isNaN)
   }
 
   @Test func silu() {

@@ -46,7 +46,10 @@ import Testing
     let silu = scalar(x) { $0.silu(x.count, $1, $1) }
     #expect(bits(x.gelu().values) == bits(gelu))
     #expect(bits(x.silu().values) == bits(silu))
-    let (gated, activated, sigmoid) = (x.copy(), x.copy(), x.copy())
+    let exact = scalar(x) { $0.gelu_erf(x.count, $1, $1) }
+    let (gated, activated, sigmoid, exactly) = (x.copy(), x.copy(), x.copy(), x.copy())
+    exactly.applyExactGELU()
+    #expect(bits(exactly.values) == bits(exact))
     activated.applyGELU()
     #expect(bits(activated.values) == bits(gelu))
     sigmoid.applySiLU()

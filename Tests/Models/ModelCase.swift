@@ -1,5 +1,7 @@
+import Foundation
 import Layers
 import Models
+import Platform
 import Streams
 import Tensors
 import TestSupport
@@ -24,6 +26,27 @@ extension ModelCase {
     #expect(
       difference <= limit, "\(name): \(expected) differs by \(difference), allowed \(limit)",
       sourceLocation: sourceLocation)
+  }
+}
+
+extension ModelCase {
+  /// What `open` says of a folder with the case's weights and a changed configuration, without the
+  /// folder's name; "none" when it takes it.
+  func refusal(
+    changing key: String, to value: String, by open: (_ folder: String) throws -> Void
+  ) throws -> String {
+    let folder = try TemporaryFolder()
+    for file in weights.files {
+      let name = URL(fileURLWithPath: file.path).lastPathComponent
+      try FileManager.default.copyItem(atPath: file.path, toPath: folder.file(name))
+    }
+    try folder.write("config.json", config(changing: key, to: value).text.utf8)
+    do {
+      try open(folder.path)
+      return "none"
+    } catch let failure as Failure {
+      return failure.description.replacing("\(folder.path)/", with: "")
+    }
   }
 }
 

@@ -115,29 +115,18 @@ func `position bias matches transformers`(_ name: String) throws {
   }
 }
 
-/// A copy of the small model's folder with a changed configuration.
 private func failure(changing key: String, to value: String) throws -> String {
-  let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString).path
-  try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-  defer { try? FileManager.default.removeItem(atPath: folder) }
-  try FileManager.default.copyItem(
-    atPath: References.path("mt5/model.safetensors"), toPath: "\(folder)/model.safetensors")
-  let text = try String(contentsOfFile: References.path("mt5/config.json"), encoding: .utf8)
-  let changed = text.replacing(try Regex("\"\(key)\": [^,\n]*"), with: "\"\(key)\": \(value)")
-  #expect(changed != text)
-  try Data(changed.utf8).write(to: URL(fileURLWithPath: "\(folder)/config.json"))
-  do {
-    _ = try T5Encoder(folder: folder)
-    return "none"
-  } catch let failure as Failure {
-    return failure.description.replacing("\(folder)/", with: "")
-  }
+  try ModelCase("mt5").refusal(changing: key, to: value) { _ = try T5Encoder(folder: $0) }
 }
 
 @Test func `unsupported encoders are refused`() throws {
   #expect(
     try failure(changing: "feed_forward_proj", to: "\"relu\"")
       == "config.json: feed_forward_proj: expected gated-gelu, found relu")
+  #expect(
+    try failure(changing: "model_type", to: "\"umt5\"")
+      == "config.json: model_type: expected t5 or mt5, found umt5")
+  #expect(try failure(changing: "model_type", to: "null") == "none")
   #expect(
     try failure(changing: "num_layers", to: "3").hasSuffix(
       "expected tensor encoder.block.2.layer.0.layer_norm.weight, found none"))

@@ -19,6 +19,15 @@ extension Matrix {
     }
   }
 
+  /// Replaces every element by its GELU in the exact form, x Phi(x) with the normal distribution
+  /// Phi(x) = .5 (1 + erf(x / sqrt(2))).
+  package func applyExactGELU() {
+    RowChunks(of: self).forEach { _, rows in
+      let x = row(rows.lowerBound)
+      fpq_gelu_erf(rows.count * columns, x, x)
+    }
+  }
+
   /// Replaces the gradient dy by GELU's result, which the matrix holds, by the one by its input `x`
   /// [rows][columns].
   ///

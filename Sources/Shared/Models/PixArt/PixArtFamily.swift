@@ -20,7 +20,7 @@ struct PixArtTextEncoding: TextEncoding {
   /// Tokens of a padded prompt, `max_sequence_length` of the pipeline in diffusers.
   static let promptLengths = ["PixArtAlphaPipeline": 120, "PixArtSigmaPipeline": 300]
 
-  private let tokenizer: Tokenizer
+  private let tokenizer: SentencePieceTokenizer
   private let encoder: T5Encoder
   private let promptLength: Int
 
@@ -28,7 +28,7 @@ struct PixArtTextEncoding: TextEncoding {
     guard let length = promptLength ?? PixArtTextEncoding.promptLengths[folder.pipelineClass] else {
       preconditionFailure("\(folder.pipelineClass) is no pipeline of this family")
     }
-    tokenizer = try Tokenizer(folder: folder.folder("tokenizer"))
+    tokenizer = try SentencePieceTokenizer(folder: folder.folder("tokenizer"))
     encoder = try T5Encoder(folder: folder.folder("text_encoder"))
     self.promptLength = length
   }

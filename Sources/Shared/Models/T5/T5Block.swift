@@ -11,13 +11,9 @@ import Tensors
 final class T5Block {
   /// What every block of one call shares.
   struct Context {
-    /// How many real tokens each sample begins with.
-    let real: [Int]
-    let length: Int
+    let text: TextBatch
     /// [heads][2 * length - 1], see `RelativePositionBias`.
     let bias: Matrix
-    /// [batch * length].
-    let mask: [Bool]
     let observer: (any LayerObserver)?
   }
 
@@ -60,15 +56,18 @@ final class T5Block {
     down = try linear("\(feedForward).wo", .feedForwardOutput, hidden, width)
   }
 
-  /// Adds both sublayers to x [batch * length][width], in place.
+  /// Adds both sublayers to x [samples * length][width], in place.
   func forward(_ x: Matrix, _ context: Context) {
     func watch(_ layers: [Linear], _ input: Matrix) {
       context.observer?.observe(
-        layers.map(\.role), input: input, samples: context.real.count, valid: context.mask)
+        layers.map(\.role), input: input, samples: context.text.samples, valid: context.text.mask)
     }
     let n = rmsNorm(x, weight: attentionNorm, epsilon: epsilon)
     watch([q, k, v], n)
-    let mixed = attend(q(n), k(n), v(n), context)
+    let last = context.text.length - 1
+    let mixed = context.text.attend(q(n), k(n), v(n), heads: heads, scale: 1) { head, query in
+      UnsafePointer(context.bias.row(head) + (last - query))
+    }
     watch([o], mixed)
     x.add(o(mixed))
 
@@ -78,24 +77,5 @@ final class T5Block {
     hidden.applyGELU(times: linear)
     watch([down], hidden)
     x.add(down(hidden))
-  }
-
-  /// Attention of all queries over the real keys, sample by sample: a masked key has weight exactly
-  /// 0 in the original.
-  private func attend(_ q: Matrix, _ k: Matrix, _ v: Matrix, _ context: Context) -> Matrix {
-    func part(_ x: Matrix, _ sample: Int, _ rows: Int) -> Matrix {
-      let copy = Matrix(rows: rows, columns: x.columns)
-      copy.pointer.update(from: x.row(sample * context.length), count: copy.count)
-      return copy
-    }
-    let output = Matrix(rows: q.rows, columns: q.columns)
-    for (sample, real) in context.real.enumerated() {
-      let mixed = attention(
-        q: part(q, sample, context.length), k: part(k, sample, real), v: part(v, sample, real),
-        batch: 1, heads: heads, scale: 1
-      ) { _, head, query in UnsafePointer(context.bias.row(head) + (context.length - 1 - query)) }
-      output.row(sample * context.length).update(from: mixed.pointer, count: mixed.count)
-    }
-    return output
   }
 }

@@ -4,9 +4,6 @@ import Platform
 import Tensors
 
 /// The encoder of T5 v1.1 and mT5 (transformers `T5EncoderModel`, `MT5EncoderModel`), in f32.
-///
-/// Attention sees the real tokens only; padded positions are queries as well, as in the original,
-/// so their outputs exist.
 package final class T5Encoder {
   package let width: Int
   package let vocabulary: Int
@@ -25,6 +22,8 @@ package final class T5Encoder {
   package init(folder: String) throws {
     let config = try ModelConfig("\(folder)/config.json")
     let source = try Checkpoint(folder: folder)
+    // UmT5, for one, has a position bias in every block.
+    _ = try config.choice("model_type", of: ["t5", "mt5"], default: "t5")
     width = try config.size("d_model")
     vocabulary = try config.size("vocab_size")
     heads = try config.size("num_heads")
@@ -68,33 +67,14 @@ package final class T5Encoder {
   ///   - batch: how many texts.
   ///   - observer: sees the blocks' outputs and the linear layers' inputs.
   /// - Returns: [batch * length][d_model].
-  /// - Throws: `Failure` for an id outside the vocabulary.
+  /// - Throws: `Failure` for an id outside the vocabulary, or padding before a real token.
   package func encode(
     ids: [Int32], mask: [Bool], batch: Int, observer: (any LayerObserver)? = nil
   ) throws -> Matrix {
-    precondition(
-      batch > 0 && !ids.isEmpty && ids.count == mask.count && ids.count % batch == 0,
-      "\(ids.count) ids and \(mask.count) of a mask for \(batch) texts")
-    let length = ids.count / batch
-    let real = try (0..<batch).map { sample in
-      let row = mask[(sample * length)..<((sample + 1) * length)]
-      let count = row.prefix { $0 }.count
-      guard count > 0, !row.dropFirst(count).contains(true) else {
-        throw Failure("text \(sample): expected real tokens, then padding")
-      }
-      return count
-    }
-    let x = Matrix(rows: ids.count, columns: width)
-    for (row, id) in ids.enumerated() {
-      guard id >= 0, id < vocabulary else {
-        throw Failure(
-          embedding.tensor.place, "expected token ids below \(vocabulary), found \(id)")
-      }
-      embedding.copyRows(Int(id)..<(Int(id) + 1), to: x.block(rows: row..<(row + 1)))
-    }
+    let text = try TextBatch(ids: ids, mask: mask, samples: batch)
+    let x = try text.embedded(in: embedding)
     let context = T5Block.Context(
-      real: real, length: length, bias: positionBias.table(length: length), mask: mask,
-      observer: observer)
+      text: text, bias: positionBias.table(length: text.length), observer: observer)
     for block in blocks {
       block.forward(x, context)
       observer?.observe(module: block.name, output: x)

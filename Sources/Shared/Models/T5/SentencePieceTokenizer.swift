@@ -10,13 +10,7 @@ import Tensors
 /// single ids, as in transformers. *Limitations:* text between them follows the SentencePiece
 /// library; the rewritten tokenizer of transformers 5 differs there on a few unusual characters
 /// (U+0085, stacked combining marks) and ignores byte fallback.
-package final class Tokenizer: @unchecked Sendable {
-  /// Token ids and which of them are real, [length] each.
-  package struct Tokens: Equatable, Sendable {
-    package let ids: [Int32]
-    package let mask: [Bool]
-  }
-
+package final class SentencePieceTokenizer: @unchecked Sendable {
   /// `spiece.model`, for messages.
   package let path: String
   /// The ids the model file and the extra ids on top of it span: 0..<size.
@@ -27,8 +21,7 @@ package final class Tokenizer: @unchecked Sendable {
   package let padID: Int32
   package let endID: Int32
   private let model: OpaquePointer
-  /// Special tokens by their text; none is the beginning of another.
-  private let specials: [(text: [UInt8], id: Int32)]
+  private let specials: SpecialTokens
 
   /// Reads `spiece.model` and `tokenizer_config.json` in `folder`.
   ///
@@ -52,8 +45,8 @@ package final class Tokenizer: @unchecked Sendable {
     self.path = path
     let pieces = fpq_sentencepiece_size(model)
 
-    func find(_ key: String, _ fallback: String) throws -> (text: [UInt8], id: Int32) {
-      let token = try Tokenizer.token(key, in: config) ?? fallback
+    func find(_ key: String, _ fallback: String) throws -> SpecialTokens.Token {
+      let token = try config.token(key) ?? fallback
       let id = fpq_sentencepiece_find(loaded, token)
       guard id >= 0 else {
         throw Failure(path, "expected a piece for \(key) \(token), found none")
@@ -71,51 +64,28 @@ package final class Tokenizer: @unchecked Sendable {
     let extra = (0..<extras).map {
       (text: Array("<extra_id_\($0)>".utf8), id: pieces + Int32(extras - 1 - $0))
     }
-    specials = [pad, end, try find("unk_token", "<unk>")] + extra
+    specials = SpecialTokens([pad, end, try find("unk_token", "<unk>")] + extra)
     size = Int(pieces) + extras
-    // Some configurations say 1e30 for "no limit".
-    suggestedLength = (try? config.int("model_max_length")).flatMap {
-      $0.flatMap { (1...100_000).contains($0) ? $0 : nil }
-    }
+    suggestedLength = config.suggestedLength
   }
 
   deinit { fpq_sentencepiece_free(model) }
 
-  /// The text of a token: a string, or an object that holds it as `content`.
-  private static func token(_ key: String, in config: ModelConfig) throws -> String? {
-    if case .object? = config.json[key], case .string(let text)? = config.json[key]?["content"] {
-      return text
-    }
-    return try config.string(key)
-  }
-
   /// The ids of `text` alone: no end token, no limit, no padding.
   package func ids(of text: String) throws -> [Int32] {
-    let bytes = Array(text.utf8)
-    var ids: [Int32] = []
-    var start = 0
-    var at = 0
-    while let open = bytes[at...].firstIndex(of: UInt8(ascii: "<")) {
-      guard let special = specials.first(where: { bytes[open...].starts(with: $0.text) }) else {
-        at = open + 1
-        continue
+    try specials.parts(of: text).flatMap { part in
+      switch part {
+      case .special(let id): [id]
+      case .text(let bytes): try pieces(of: bytes)
       }
-      ids += try pieces(of: bytes[start..<open])
-      ids.append(special.id)
-      at = open + special.text.count
-      start = at
     }
-    return ids + (try pieces(of: bytes[start...]))
   }
 
   /// The ids of `text`, cut so that the end token fits, then padded to `length`.
   package func encode(_ text: String, length: Int) throws -> Tokens {
     guard length > 0 else { throw Failure("expected at least one token, found length \(length)") }
-    let real = try ids(of: text).prefix(length - 1) + [endID]
-    let padding = length - real.count
-    return Tokens(
-      ids: real + Array(repeating: padID, count: padding),
-      mask: Array(repeating: true, count: real.count) + Array(repeating: false, count: padding))
+    let real = try Array(ids(of: text).prefix(length - 1)) + [endID]
+    return Tokens(real: real, paddedTo: length, with: padID)
   }
 
   private func pieces(of bytes: ArraySlice<UInt8>) throws -> [Int32] {

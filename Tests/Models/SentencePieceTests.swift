@@ -23,8 +23,8 @@ private func records() throws -> [Record] {
   return try JSONDecoder().decode([Record].self, from: data)
 }
 
-private func tokenizer(_ name: String) throws -> Tokenizer {
-  try Tokenizer(folder: References.path("sentencepiece/\(name)"))
+private func tokenizer(_ name: String) throws -> SentencePieceTokenizer {
+  try SentencePieceTokenizer(folder: References.path("sentencepiece/\(name)"))
 }
 
 @Test(arguments: ["t5", "mt5-bytefallback"])
@@ -57,7 +57,8 @@ func `ids are those of the libraries`(_ name: String) throws {
     }
     let expected = try References.tensors("\(name)/io.safetensors").tensor("token_ids")
     let length = expected.shape[1]
-    let tokenizer = try Tokenizer(folder: References.path("\(parts[0])/pipeline/tokenizer"))
+    let tokenizer = try SentencePieceTokenizer(
+      folder: References.path("\(parts[0])/pipeline/tokenizer"))
     let ids = try tokenizer.encode(preparedPrompt(prompt), length: length).ids
     #expect(try ids.map { Float($0) } == expected.floats().suffix(length))
   }
@@ -86,6 +87,29 @@ func `ids are those of the libraries`(_ name: String) throws {
   #expect(ids.count { $0 == tokenizer.endID } == 1)
 }
 
+/// Hunyuan-DiT's second tokenizer has no extra ids: their texts are cut into pieces as others are.
+@Test func `extra ids can be none`() throws {
+  let pieces = try #require(
+    ModelConfig(References.path("sentencepiece/case.json")).json["tokenizers"]?[
+      "mt5-bytefallback"]?[
+        "pieces"]?.int)
+  let folder = try TemporaryFolder()
+  try FileManager.default.copyItem(
+    atPath: References.path("sentencepiece/mt5-bytefallback/spiece.model"),
+    toPath: folder.file("spiece.model"))
+  try folder.write(
+    "tokenizer_config.json",
+    Data(#"{"extra_ids": 0, "model_max_length": 256, "legacy": true, "sp_model_kwargs": {}}"#.utf8))
+  let tokenizer = try SentencePieceTokenizer(folder: folder.path)
+  #expect(tokenizer.size == pieces)
+  #expect(tokenizer.suggestedLength == 256)
+  let record = try #require(
+    records().first { $0.tokenizer == "mt5-bytefallback" && $0.prompt.hasSuffix("<extra_id_3> x") })
+  let ids = try tokenizer.ids(of: "<extra_id_3> x")
+  #expect(ids == record.sentencepiece_ids.suffix(ids.count))
+  #expect(ids.count > 4)
+}
+
 /// The failure of opening a folder with this `spiece.model`, without the folder's name.
 private func refusal(_ model: Data?, config: String = "{}") throws -> String {
   let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
@@ -94,7 +118,7 @@ private func refusal(_ model: Data?, config: String = "{}") throws -> String {
   try model?.write(to: folder.appending(path: "spiece.model"))
   try Data(config.utf8).write(to: folder.appending(path: "tokenizer_config.json"))
   do {
-    let tokenizer = try Tokenizer(folder: folder.path)
+    let tokenizer = try SentencePieceTokenizer(folder: folder.path)
     _ = try tokenizer.ids(of: everyScalar)
     return "none"
   } catch let failure as Failure {

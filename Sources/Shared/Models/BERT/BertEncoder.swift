@@ -1,0 +1,85 @@
+import Kernels
+import Layers
+import Platform
+import Tensors
+
+/// The encoder of BERT (transformers `BertModel`, without its pooler), in f32: the first text
+/// encoder of Hunyuan-DiT.
+package final class BertEncoder {
+  package let width: Int
+  private let embeddings: BertEmbeddings
+  private let layers: [BertLayer]
+
+  /// Tokens in the vocabulary.
+  package var vocabulary: Int { embeddings.vocabulary }
+
+  /// The longest text that there are positions for.
+  package var longest: Int { embeddings.longest }
+
+  /// Reads `config.json` and the weights (one file or shards) in `folder`; their names may all begin
+  /// with `bert.`, as files do that were saved with a head for training.
+  ///
+  /// - Throws: `Failure` for a missing tensor, another shape, or a configuration that this does not
+  ///   compute.
+  package init(folder: String) throws {
+    let config = try ModelConfig("\(folder)/config.json")
+    try BertEncoder.check(config)
+    let source = try Checkpoint(folder: folder)
+    width = try config.bounded("hidden_size")
+    let heads = try config.bounded("num_attention_heads")
+    guard width.isMultiple(of: heads) else {
+      throw Failure(
+        config.path,
+        "num_attention_heads: expected a divisor of hidden_size \(width), found \(heads)")
+    }
+    let epsilon = Float(try config.double("layer_norm_eps") ?? 1e-12)
+    let hidden = try config.bounded("intermediate_size")
+
+    let plain = "embeddings.word_embeddings.weight"
+    let prefix = source.find(plain) == nil && source.find("bert.\(plain)") != nil ? "bert." : ""
+    embeddings = try BertEmbeddings(
+      "\(prefix)embeddings", config: config, epsilon: epsilon, from: source)
+    var layers: [BertLayer] = []
+    for index in 0..<(try config.bounded("num_hidden_layers")) {
+      layers.append(
+        try BertLayer(
+          "\(prefix)encoder.layer.\(index)", width: width, hidden: hidden, heads: heads,
+          epsilon: epsilon, from: source))
+    }
+    self.layers = layers
+  }
+
+  /// - Throws: `Failure` naming the key for what is not computed here.
+  private static func check(_ config: ModelConfig) throws {
+    _ = try config.choice("model_type", of: ["bert"], default: "bert")
+    _ = try config.choice("hidden_act", of: ["gelu"], default: "gelu")
+    _ = try config.choice("position_embedding_type", of: ["absolute"], default: "absolute")
+    for key in ["is_decoder", "add_cross_attention"] where try config.bool(key) == true {
+      throw Failure(config.path, "\(key): expected false, found true")
+    }
+  }
+
+  /// The last hidden states of `batch` texts of equal length.
+  ///
+  /// - Parameters:
+  ///   - ids: [batch][length].
+  ///   - mask: [batch][length], true for real tokens, which come first in each text.
+  ///   - batch: how many texts.
+  ///   - observer: sees the outputs of the embeddings and of the layers, and what linear layers
+  ///     read.
+  /// - Returns: [batch * length][hidden_size].
+  /// - Throws: `Failure` for an id outside the vocabulary, for padding before a real token, and for
+  ///   texts that are longer than `longest`.
+  package func encode(
+    ids: [Int32], mask: [Bool], batch: Int, observer: (any LayerObserver)? = nil
+  ) throws -> Matrix {
+    let text = try TextBatch(ids: ids, mask: mask, samples: batch)
+    var x = try embeddings(text)
+    observer?.observe(module: embeddings.name, output: x)
+    for layer in layers {
+      x = layer(x, text, observer: observer)
+      observer?.observe(module: layer.name, output: x)
+    }
+    return x
+  }
+}
