@@ -74,7 +74,7 @@ package struct TransformerSource {
 
 extension ModelFamily {
   /// The families that this program runs.
-  private static let all: [ModelFamily] = [.pixArt]
+  private static let all: [ModelFamily] = [.pixArt, .hunyuanDiT]
 
   /// The family of the pipeline in `folder`.
   ///
