@@ -238,4 +238,22 @@ struct WeightLayoutTests {
         "w", "expected a 4-bit format, fp4.25 or fp5.33 for weights, found e2m3")
     ) { try layout.pack([1, 2], rows: 1, columns: 2, place: "w") }
   }
+
+  /// Groups of rows made of two parts: as they are where they divide a part, else of the largest
+  /// power of two that divides both.
+  @Test(arguments: [
+    [128, 2816, 128], [64, 2816, 64], [128, 64, 32], [128, 48, 8], [64, 48, 8], [100, 200, 100],
+    [96, 64, 32], [128, 50, 1], [7, 48, 1],
+  ])
+  func `no group lies in two parts`(_ sizes: [Int]) throws {
+    let layout = try Self.layout("e2m1", .groups(of: sizes[0]))
+    let within = layout.within(parts: 2, columns: sizes[1])
+    #expect(within.groupSize(sizes[1]) == sizes[2])
+    #expect(within.separateParts(2, columns: sizes[1]) == 2)
+    #expect(layout.separateParts(2, columns: sizes[1]) == (sizes[0] == sizes[2] ? 2 : 1))
+    #expect(layout.within(parts: 1, columns: sizes[1]) == layout)
+    let row = try Self.layout("e2m1", .row)
+    #expect(row.within(parts: 2, columns: sizes[1]) == row)
+    #expect(row.separateParts(2, columns: sizes[1]) == 1)
+  }
 }

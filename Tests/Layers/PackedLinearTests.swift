@@ -92,14 +92,20 @@ struct PackedLinearTests {
           name: "L.zeros", dtype: .u8, shape: [outputs, (scales.groups + 1) / 2],
           values: PackedCodes.packNibbles(scales.zeros, rows: outputs, columns: scales.groups)))
     }
-    let metadata = StreamMetadata(
+    let path = try save(
+      folder.file("m.safetensors"), tensors, metadata: PackedLinearTests.metadata(layout))
+    return (path, values, bias)
+  }
+
+  /// Of a packed model whose one layer L is stored as `layout`.
+  private static func metadata(_ layout: WeightLayout) -> [String: String] {
+    StreamMetadata(
       kind: .packed, model: "m", modelSHA256: "0", history: [],
       settings: [
         "layers": LayerFormats(["L": LayerFormats.Entry(layout)]).json, "activations": "none",
         "attention": "none",
-      ])
-    let path = try save(folder.file("m.safetensors"), tensors, metadata: metadata.dictionary)
-    return (path, values, bias)
+      ]
+    ).dictionary
   }
 
   /// Inputs that rounding to `format` leaves alone: its own integers, with the largest in every
@@ -141,5 +147,58 @@ struct PackedLinearTests {
         }
       }
     }
+  }
+
+  /// A token of two parts has a scale for each: the product is that of the parts by themselves,
+  /// rounded with a scale per token, and added up.
+  @Test(arguments: ["e2m3:token", "e3m4:token", "int8:token", "e2m5:token", "e4m3:token"])
+  func `parts of a token have scales of their own`(_ activations: String) throws {
+    let format = try #require(try ActivationFormat.parse(activations))
+    var random = Generator(43)
+    let (tokens, width, outputs) = (5, 96, 12)
+    // The second part is a hundred times as large: with one scale, most of the first would be lost.
+    let x = Matrix(
+      rows: tokens, columns: 2 * width,
+      values: (0..<tokens).flatMap { _ in
+        random.floats(width) + random.floats(width, range: 100)
+      })
+    let weights = random.floats(outputs * 2 * width).map { Float(Int($0 * 6)) }
+    let weight = Matrix(rows: outputs, columns: 2 * width, values: weights)
+    func layer(_ columns: Range<Int>, parts: Int) throws -> Linear {
+      // Whole numbers of -6 to 6 that are levels of e2m1, with scales of 1.
+      let layout = WeightLayout(try NumberFormat("e2m1"), .groups(of: 32))
+      let levels = layout.format.codebook.map { Float($0) }
+      let part = weight.copy(columns: columns)
+      let codes = part.values.map { value -> UInt8 in
+        let nearest = levels.indices.min { abs(levels[$0] - value) < abs(levels[$1] - value) }
+        return UInt8(nearest ?? 0)
+      }
+      var scales = GroupScales(
+        layout, rows: outputs, columns: columns.count, precision: .stored(global: 1))
+      scales.all = scales.all.map { _ in
+        GroupScales.Group(scale: 1, negativeScale: 1, zero: 0)
+      }
+      let folder = try TemporaryFolder()
+      let path = try save(
+        folder.file("L"),
+        LayerTensors.tensors(of: scales, layer: "L") + [
+          Tensor(
+            name: "L.weight", dtype: .u8, shape: [outputs, columns.count / 2],
+            values: PackedCodes.packNibbles(codes, rows: outputs, columns: columns.count))
+        ], metadata: PackedLinearTests.metadata(layout))
+      let source = try SafetensorsFile(path)
+      return try PackedLayout(of: source).linear(
+        LayerRole("L", kind: .skip, parts: parts), inputs: columns.count, outputs: outputs,
+        activations: .use(format), from: source)
+    }
+    let together = try layer(0..<(2 * width), parts: 2)(x)
+    let first = try layer(0..<width, parts: 1)(x.copy(columns: 0..<width))
+    let second = try layer(width..<(2 * width), parts: 1)(x.copy(columns: width..<(2 * width)))
+    let sums = zip(first.values, second.values).map { $0 + $1 }
+    let largest = sums.map(abs).max() ?? 0
+    // The same integer products, added in another order: a few roundings of f32.
+    #expect(largestDifference(together.values, sums) <= largest * 16 * 0x1p-24)
+    let oneScale = try layer(0..<(2 * width), parts: 1)(x)
+    #expect(largestDifference(oneScale.values, sums) > largest * 1e-4)
   }
 }

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Golden gradients by torch autograd of diffusers' PixArt block and whole transformer.
+"""Golden gradients by torch autograd of diffusers' PixArt block and whole transformer, and of a Hunyuan-DiT block.
 
 usage: make_gradients.py OUTDIR SEED      # OUTDIR holds pixart-alpha, made by make_references.py with the same SEED
 
 The loss is sum(output * loss_weights). Everything is computed in float64 and stored F32; the tolerance of each
 tensor comes from the same run in float32 (see README.md).
 """
-import copy, importlib.metadata, os
+import contextlib, copy, importlib.metadata, os
 
 import make_references as refs  # reads OUTDIR and SEED from the same arguments
 import torch
@@ -112,6 +112,59 @@ def case_model():
                 tolerance={"abs": limits, "why": WHY})
 
 
+@contextlib.contextmanager
+def keeping_double():
+    """The casts to float32 within diffusers' norms and rotary embeddings leave float64 as it is."""
+    to, single = torch.Tensor.to, torch.Tensor.float
+    torch.Tensor.to = lambda t, *a, **k: t if a[:1] == (torch.float32,) and t.dtype == torch.float64 else to(t, *a, **k)
+    torch.Tensor.float = lambda t: t if t.dtype == torch.float64 else single(t)
+    try:
+        yield
+    finally:
+        torch.Tensor.to, torch.Tensor.float = to, single
+
+
+def case_hunyuan_block():
+    from diffusers.models.transformers.hunyuan_transformer_2d import HunyuanDiTBlock
+
+    n, heads, size, text_width, grid, length, batch = "hunyuan-block-gradients", 3, 8, 20, (3, 5), 6, 2
+    d, width, name, tokens = refs.case_dir(n), heads * size, "blocks.3", grid[0] * grid[1]
+    # The last of four blocks: it reads what block 0 gave beside its hidden states.
+    config = dict(refs.hunyuan_config(heads, size, 4, text_width, 16, False, length - 2, 2))
+    block = HunyuanDiTBlock(width, heads, cross_attention_dim=text_width, activation_fn="gelu-approximate",
+                            ff_inner_dim=int(width * config["mlp_ratio"]), qk_norm=True, skip=True)
+    refs.randomize(block, n)
+    inputs = {"x": refs.randn(batch, tokens, width, name=n + "x"), "skip": refs.randn(batch, tokens, width, name=n + "s"),
+              "temb": refs.randn(batch, width, name=n + "m"), "text": refs.randn(batch, length, text_width, name=n + "t")}
+    weights = refs.randn(batch, tokens, width, name=n + "l")
+    _, rope = refs.hunyuan_rope(size, *grid)
+
+    def run(dtype):
+        b = copy.deepcopy(block).to(dtype)
+        own = {k: v.to(dtype).requires_grad_() for k, v in inputs.items()}
+        conditioning = torch.nn.functional.silu(own["temb"])
+        conditioning.retain_grad()
+        b.norm1.silu = torch.nn.Identity()  # the block is given what comes of it
+        with keeping_double():
+            out = b(own["x"], encoder_hidden_states=own["text"], temb=conditioning, skip=own["skip"],
+                    image_rotary_emb=tuple(r.to(dtype) for r in rope))
+        (out * weights.to(dtype)).sum().backward()
+        got = {f"grad.{k}": own[k].grad for k in ("x", "skip", "text")} | {"grad.conditioning": conditioning.grad}
+        got |= {f"grad.{name}.{k}": v.grad for k, v in b.named_parameters()}
+        return {"output": out.detach(), "conditioning": conditioning.detach(), **got}
+
+    exact = run(torch.float64)
+    limits = tolerances(exact, run(torch.float32))
+    refs.io(d, {**{k: v for k, v in inputs.items() if k != "temb"}, "loss_weights": weights,
+                **{f"{name}.{k}": v for k, v in block.state_dict().items()}, **exact})
+    refs.jdump(os.path.join(d, "config.json"), {"_class_name": "HunyuanDiT2DModel", **config})
+    refs.finish(d, case=n, cls="diffusers HunyuanDiTBlock, torch.autograd", call=dict(batch=batch, grid=grid, text_tokens=length),
+                description="one Hunyuan-DiT block with a skip: output and the gradients of sum(output * loss_weights) by inputs and all parameters",
+                notes="parameters are named as in a model of four blocks; conditioning = SiLU(temb); positions of the grid as the pipeline makes them (base 32)",
+                tolerance={"abs": limits, "why": WHY})
+
+
 if __name__ == "__main__":
     case_block()
+    case_hunyuan_block()
     case_model()

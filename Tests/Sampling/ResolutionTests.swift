@@ -15,6 +15,52 @@ import Testing
   #expect(output(0) == unconditional.values)
 }
 
+/// Of 0, 2, 4 and 6 the deviation is sqrt(20/3), of 0, 4, 8 and 12 twice that: half of the guided
+/// output is the wanted spread.
+@Test func `rescaled guidance has the spread of the conditional output`() {
+  let conditional = Matrix(rows: 1, columns: 4, values: [0, 2, 4, 6])
+  let guided = Matrix(rows: 1, columns: 4, values: [0, 4, 8, 12])
+  func output(_ factor: Float) -> [Float] {
+    rescaled(guided, to: conditional, factor: factor).values
+  }
+  #expect(output(1) == conditional.values)
+  #expect(output(0) == guided.values)
+  #expect(output(0.5) == [0, 3, 6, 9])
+}
+
+/// Heights and widths, asked for and as the pipeline of diffusers makes them (its
+/// `map_to_standard_shapes`, after cutting to multiples of 16).
+@Test(arguments: [
+  [512, 512, 1024, 1024], [1152, 1152, 1024, 1024], [1168, 1168, 1280, 1280],
+  [700, 990, 768, 1024], [1024, 1024, 1024, 1024], [880, 1152, 864, 1152],
+  [1300, 990, 1280, 960], [768, 1280, 768, 1280], [16, 2048, 768, 1280], [2048, 16, 1280, 768],
+  [1184, 640, 1280, 768], [720, 1280, 768, 1280], [960, 1280, 960, 1280],
+  [896, 1184, 864, 1152], [1536, 2048, 960, 1280],
+])
+func `standard shapes are those of diffusers`(_ sides: [Int]) throws {
+  let asked = ResolutionBin(height: sides[0], width: sides[1])
+  func sizes(_ sampleSize: Int, binning: Bool) throws -> [ResolutionBin] {
+    let sizes = try SizePolicy.standardShapes.sizes(
+      for: asked, sampleSize: sampleSize, unit: 16, binning: binning)
+    return [sizes.sampled, sizes.output]
+  }
+  let standard = ResolutionBin(height: sides[2], width: sides[3])
+  #expect(try sizes(128, binning: true) == [standard, standard])
+  let cut = ResolutionBin(height: sides[0] / 16 * 16, width: sides[1] / 16 * 16)
+  #expect(try sizes(128, binning: false) == [cut, cut])
+  #expect(try sizes(32, binning: true) == [cut, cut], "a small model has no table")
+}
+
+@Test func `sizes below the unit are refused`() {
+  let asked = ResolutionBin(height: 15, width: 64)
+  for binning in [false, true] {
+    #expect(throws: Failure.self) {
+      try SizePolicy.standardShapes.sizes(
+        for: asked, sampleSize: 128, unit: 16, binning: binning)
+    }
+  }
+}
+
 /// The case's bin: a 136 x 200 picture is made at 208 x 304, of which its latents are an eighth.
 @Test func `bin is the one the pipeline took`() throws {
   let config = try ModelConfig(References.path("pipeline-sigma/case.json"))

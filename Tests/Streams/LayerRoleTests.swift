@@ -10,13 +10,15 @@ struct LayerRoleTests {
     LayerRole("blocks.1.to_q", site: "blocks.1.qkv", kind: .query, block: "blocks.1"),
     LayerRole("blocks.1.to_k", site: "blocks.1.qkv", kind: .key, block: "blocks.1"),
     LayerRole("blocks.1.down", kind: .feedForwardOutput, block: "blocks.1", readsGELU: true),
+    LayerRole("blocks.1.both", kind: .skip, block: "blocks.1", parts: 2),
   ])
   private static let text = """
     [{"name":"pos_embed.proj","kind":"embedding"},\
     {"name":"time","kind":"conditioning","rows":"samples"},\
     {"name":"blocks.1.to_q","site":"blocks.1.qkv","kind":"query","block":"blocks.1"},\
     {"name":"blocks.1.to_k","site":"blocks.1.qkv","kind":"key","block":"blocks.1"},\
-    {"name":"blocks.1.down","kind":"feed_forward_output","block":"blocks.1","gelu":1}]
+    {"name":"blocks.1.down","kind":"feed_forward_output","block":"blocks.1","gelu":1},\
+    {"name":"blocks.1.both","kind":"skip","block":"blocks.1","parts":2}]
     """
 
   @Test func `what usually holds is left out of the text`() throws {
@@ -25,11 +27,16 @@ struct LayerRoleTests {
   }
 
   @Test func `sites and patterns follow from the roles`() {
-    #expect(Self.roles.sites == ["blocks.1.down", "blocks.1.qkv", "pos_embed.proj", "time"])
+    #expect(
+      Self.roles.sites == [
+        "blocks.1.both", "blocks.1.down", "blocks.1.qkv", "pos_embed.proj", "time",
+      ])
     #expect(
       Self.roles.readers(of: "blocks.1.qkv").map(\.name) == ["blocks.1.to_q", "blocks.1.to_k"])
     #expect(
-      Self.roles.all.map(\.pattern) == ["pos_embed.proj", "time", "*.to_q", "*.to_k", "*.down"])
+      Self.roles.all.map(\.pattern) == [
+        "pos_embed.proj", "time", "*.to_q", "*.to_k", "*.down", "*.both",
+      ])
   }
 
   @Test(arguments: [
@@ -43,6 +50,10 @@ struct LayerRoleTests {
     (
       #"[{"name":"a","kind":"output","site":1}]"#,
       "f: fpq.roles: a: site: expected a name, found a number"
+    ),
+    (
+      #"[{"name":"a","kind":"skip","parts":0}]"#,
+      "f: fpq.roles: a: parts: expected 1 to 64, found another value"
     ),
     (
       #"[{"name":"a","kind":"output","rows":"pixels"}]"#,

@@ -3,9 +3,9 @@ import Streams
 import Tensors
 
 /// One of Hunyuan-DiT's transformer blocks: diffusers' `HunyuanDiTBlock`.
-struct HunyuanBlock: TransformerBlock {
-  let name: String
-  let skipSource: String?
+package struct HunyuanBlock: TransformerBlock {
+  package let name: String
+  package let skipSource: String?
   /// Of [hidden states | those of the earlier block], where it reads one.
   private let skip: (norm: LayerNorm, linear: Linear)?
   private let norm1: LayerNorm
@@ -19,7 +19,7 @@ struct HunyuanBlock: TransformerBlock {
   private let feedForward2: Linear
 
   /// Views the weights of block `index`.
-  init(index: Int, config: HunyuanConfig, parts: TransformerParts) throws {
+  package init(index: Int, config: HunyuanConfig, parts: TransformerParts) throws {
     let (width, name) = (config.width, HunyuanBlock.name(index))
     self.name = name
     func norm(_ part: String, _ width: Int) throws -> LayerNorm {
@@ -58,17 +58,17 @@ struct HunyuanBlock: TransformerBlock {
 
   private static func name(_ index: Int) -> String { "blocks.\(index)" }
 
-  var linears: [Linear] {
+  package var linears: [Linear] {
     (skip.map { [$0.linear] } ?? []) + [shift] + selfAttention.linears + crossAttention.linears
       + [feedForward1, feedForward2]
   }
 
-  var tables: [ParameterTable] {
+  package var tables: [ParameterTable] {
     (skip?.norm.tables ?? []) + norm1.tables + selfAttention.tables + norm2.tables
       + crossAttention.tables + norm3.tables
   }
 
-  func readText<O: Operations>(
+  package func readText<O: Operations>(
     _ states: O.Value, valid: [Bool]?, bias: Matrix?, on operations: O
   ) -> BlockText<O.Value> {
     crossAttention.readText(states, valid: valid, bias: bias, on: operations)
@@ -76,7 +76,7 @@ struct HunyuanBlock: TransformerBlock {
 
   /// `context.conditioning` is [samples][D]; positions turn the queries of both attentions, and the
   /// keys of its own tokens.
-  func callAsFunction<O: Operations>(
+  package func callAsFunction<O: Operations>(
     _ x: O.Value, _ context: BlockContext<O.Value>, on operations: O
   ) -> O.Value {
     var x = x
