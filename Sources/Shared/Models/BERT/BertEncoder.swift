@@ -16,8 +16,10 @@ package final class BertEncoder {
   /// The longest text that there are positions for.
   package var longest: Int { embeddings.longest }
 
-  /// Reads `config.json` and the weights (one file or shards) in `folder`; their names may all begin
-  /// with `bert.`, as files do that were saved with a head for training.
+  /// Reads `config.json` and the weights (one file or shards) in `folder`.
+  ///
+  /// The names of the weights may all begin with `bert.`, as in files that were saved with a head
+  /// for training.
   ///
   /// - Throws: `Failure` for a missing tensor, another shape, or a configuration that this does not
   ///   compute.

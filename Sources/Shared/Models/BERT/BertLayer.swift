@@ -3,11 +3,11 @@ import Layers
 import Streams
 import Tensors
 
-/// One layer of the BERT encoder (transformers `BertLayer`): self-attention and a feed-forward, each
-/// added to its input and then normed.
+/// One layer of the BERT encoder (transformers `BertLayer`): self-attention and a feed-forward,
+/// each added to its input and then normed.
 ///
-/// `x = norm(x + o(softmax(q k^T / sqrt(d)) v))`, `x = norm(x + output(gelu(intermediate x)))`, with
-/// the exact GELU; all linear layers have biases.
+/// `x = norm(x + o(softmax(q k^T / sqrt(d)) v))`, `x = norm(x + output(gelu(intermediate x)))`,
+/// with the exact GELU; all linear layers have biases.
 final class BertLayer {
   let name: String
   private let heads: Int

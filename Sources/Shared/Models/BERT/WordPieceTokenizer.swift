@@ -2,8 +2,8 @@ import Foundation
 import Platform
 import Tensors
 
-/// BERT's tokenizer: words cut into the longest pieces of a vocabulary, between `[CLS]` and `[SEP]`,
-/// padding on the right (transformers `BertTokenizer`, with the words of `BertWords`).
+/// BERT's tokenizer: words cut into the longest pieces of a vocabulary, between `[CLS]` and
+/// `[SEP]`, padding on the right (transformers `BertTokenizer`, with the words of `BertWords`).
 ///
 /// Special tokens written out in a prompt (`[SEP]`, `[MASK]`) become their single ids, as in
 /// transformers.
@@ -27,7 +27,7 @@ package final class WordPieceTokenizer: Sendable {
   /// - Throws: `Failure` for a missing or damaged file, or a vocabulary without a special token.
   package init(folder: String) throws {
     let config = try ModelConfig("\(folder)/tokenizer_config.json")
-    let vocabulary = try WordPieceVocabulary("\(folder)/vocab.txt")
+    let vocabulary = try WordPieceVocabulary(folder: folder)
     func find(_ key: String, _ fallback: String) throws -> SpecialTokens.Token {
       let token = try config.token(key) ?? fallback
       guard let id = vocabulary.id(of: Array(token.utf8)) else {

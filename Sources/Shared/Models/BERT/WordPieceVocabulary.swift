@@ -17,18 +17,26 @@ struct WordPieceVocabulary: Sendable {
   /// Bytes of the longest piece.
   private let longestPiece: Int
 
-  /// Reads `path`. Lines end with LF or CRLF; white space at their end does not count, and of equal
-  /// lines the last one does, as in Hugging Face's tokenizers.
+  /// Reads `vocab.txt` in `folder` as Hugging Face's tokenizers do.
+  ///
+  /// Lines end with LF or CRLF; white space at their end does not count, and of equal lines the
+  /// last one does.
   ///
   /// - Throws: `Failure` for a file that is missing, empty, too large or not UTF-8.
-  init(_ path: String) throws {
-    let attributes = try? FileManager.default.attributesOfItem(atPath: path)
-    if let bytes = attributes?[.size] as? Int, bytes > WordPieceVocabulary.largestFile {
+  init(folder: String) throws {
+    let (path, files) = ("\(folder)/vocab.txt", FileManager.default)
+    if let bytes = try? files.attributesOfItem(atPath: path)[.size] as? Int,
+      bytes > WordPieceVocabulary.largestFile
+    {
       throw Failure(
         path, "expected at most \(WordPieceVocabulary.largestFile) bytes, found \(bytes)")
     }
-    guard let data = FileManager.default.contents(atPath: path) else {
-      throw Failure(path, "expected a vocabulary, a piece on each line, found none")
+    guard let data = files.contents(atPath: path) else {
+      let other = files.fileExists(atPath: "\(folder)/tokenizer.json")
+      throw Failure(
+        path,
+        "expected a vocabulary, a piece on each line, found "
+          + (other ? "only tokenizer.json, which is not read" : "none"))
     }
     guard !data.isEmpty else {
       throw Failure(path, "expected a vocabulary, a piece on each line, found an empty file")
@@ -53,8 +61,8 @@ struct WordPieceVocabulary: Sendable {
 
   func id(of piece: [UInt8]) -> Int32? { ids[piece] }
 
-  /// The ids of the pieces of `word`, each the longest that fits, from left to right; nil for a word
-  /// that no pieces make up, or that is too long.
+  /// The ids of the pieces of `word`, each the longest that fits, from left to right; nil for a
+  /// word that no pieces make up, or that is too long.
   func pieces(of word: [UInt8]) -> [Int32]? {
     // Places where a character begins, and the end.
     let places = word.indices.filter { word[$0] & 0xC0 != 0x80 } + [word.count]
