@@ -135,7 +135,7 @@ let package = Package(
     tests("Formats", ["Streams", "Formats", "Tensors", "Platform"]),
     tests("Kernels", ["Kernels", "CKernels", "Formats", "Tensors", "Platform"]),
     tests("Streams", ["Streams", "Tensors", "Platform"]),
-    tests("Layers", ["Layers", "Streams", "Formats", "Tensors", "Platform"]),
+    tests("Layers", ["Kernels", "Layers", "Streams", "Formats", "Tensors", "Platform"]),
     tests("Sampling", ["Sampling", "Tensors", "Platform"]),
     tests(
       "Models", ["Models", "Layers", "Kernels", "Streams", "Formats", "Tensors", "Platform"]),

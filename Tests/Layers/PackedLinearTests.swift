@@ -1,5 +1,6 @@
 import Formats
 import Foundation
+import Kernels
 import Layers
 import Streams
 import Tensors

@@ -2,6 +2,7 @@ import Layers
 import Models
 import Pipeline
 import Reconstruction
+import Sampling
 import StatsStage
 import Streams
 import Tensors

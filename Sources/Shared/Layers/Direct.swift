@@ -57,10 +57,7 @@ package final class Direct: Operations {
   }
 
   package func normalizeHeads(_ x: Matrix, _ norm: LayerNorm) -> Matrix {
-    let heads = x.reshaped(columns: norm.scale.values.columns)
-    return adaptiveNorm(
-      heads, scale: norm.scale.values, shift: norm.shift.values, epsilon: norm.epsilon
-    ).reshaped(columns: x.columns)
+    norm(x.reshaped(columns: norm.scale.values.columns)).reshaped(columns: x.columns)
   }
 
   package func rotate(_ x: Matrix, by positions: RotaryEmbedding) -> Matrix {

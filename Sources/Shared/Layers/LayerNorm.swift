@@ -1,3 +1,4 @@
+import Kernels
 import Tensors
 
 /// A layer norm with a scale and a shift per channel: PyTorch's `LayerNorm`.
@@ -17,6 +18,11 @@ package struct LayerNorm: Sendable {
   }
 
   package var tables: [ParameterTable] { [scale, shift] }
+
+  /// The norm of each row of x [rows][D], at once.
+  package func callAsFunction(_ x: Matrix) -> Matrix {
+    adaptiveNorm(x, scale: scale.values, shift: shift.values, epsilon: epsilon)
+  }
 
   /// The norm of x [samples * tokens][D] on its way into projections.
   ///

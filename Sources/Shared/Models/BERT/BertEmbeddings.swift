@@ -1,4 +1,5 @@
 import Kernels
+import Layers
 import Platform
 import Tensors
 
@@ -12,7 +13,7 @@ struct BertEmbeddings {
   private let positions: DenseMatrix
   /// That of token type 0, [1][width].
   private let type: Matrix
-  private let norm: BertNorm
+  private let norm: LayerNorm
 
   init(_ name: String, config: ModelConfig, epsilon: Float, from source: any TensorSource) throws {
     let width = try config.bounded("hidden_size")
@@ -25,7 +26,7 @@ struct BertEmbeddings {
     type = Matrix(rows: 1, columns: width)
     try table("token_type_embeddings", rows: config.bounded("type_vocab_size", default: 2))
       .copyRows(0..<1, to: type.block(rows: 0..<1))
-    norm = try BertNorm("\(name).LayerNorm", width: width, epsilon: epsilon, from: source)
+    norm = try LayerNorm("\(name).LayerNorm", width: width, epsilon: epsilon, from: source)
   }
 
   /// Tokens in the vocabulary.

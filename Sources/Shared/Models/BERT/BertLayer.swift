@@ -13,9 +13,9 @@ final class BertLayer {
   private let heads: Int
   private let scale: Float
   private let query, key, value, attentionOutput: Linear
-  private let attentionNorm: BertNorm
+  private let attentionNorm: LayerNorm
   private let intermediate, output: Linear
-  private let outputNorm: BertNorm
+  private let outputNorm: LayerNorm
 
   init(
     _ name: String, width: Int, hidden: Int, heads: Int, epsilon: Float,
@@ -30,8 +30,8 @@ final class BertLayer {
         readsGELU: readsGELU)
       return try Linear(role, inputs: inputs, outputs: outputs, from: source)
     }
-    func norm(_ part: String) throws -> BertNorm {
-      try BertNorm("\(name).\(part).LayerNorm", width: width, epsilon: epsilon, from: source)
+    func norm(_ part: String) throws -> LayerNorm {
+      try LayerNorm("\(name).\(part).LayerNorm", width: width, epsilon: epsilon, from: source)
     }
     self.name = name
     self.heads = heads
