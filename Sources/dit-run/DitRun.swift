@@ -14,8 +14,8 @@ struct DitRun: Tool {
     abstract:
       "Sample pictures from a text-to-image diffusion transformer, float or packed to 4 bits.",
     discussion: """
-      The model is a diffusers folder (PixArt-alpha, PixArt-Sigma) as published or as fpq-pack \
-      wrote it, or a packed stream on stdin. Same seed, same picture as diffusers.
+      The model is a diffusers folder (PixArt-alpha, PixArt-Sigma, Hunyuan-DiT) as published or as \
+      fpq-pack wrote it, or a packed stream on stdin. Same seed, same picture as diffusers.
 
         dit-run -m emoji-pixart -p "red heart" -o heart.png
         fpq-stats -m emoji-pixart -f captions.txt | fpq-round | fpq-pack |

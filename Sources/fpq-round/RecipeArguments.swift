@@ -15,8 +15,8 @@ extension Recipe: ExpressibleByArgument {
 struct RecipeArguments: ParsableArguments {
   @Option(
     help: """
-      balanced (the blocks in lloyd4, the best picture), fp4dit-alpha or fp4dit-sigma (every layer, as in the \
-      paper), or fpq-greedy (format and clip of whole weights and inputs by their own errors).
+      balanced (the blocks in lloyd4, the best picture), fp4dit-alpha, fp4dit-sigma or fp4dit-hunyuan \
+      (as in the paper), or fpq-greedy (format and clip of whole weights and inputs by their own errors).
       """)
   var recipe = Recipe.balanced
 

@@ -72,6 +72,7 @@ struct RoundingSettingsTests {
 
   @Test func `recipes have names of their own`() {
     #expect(
-      Recipe.all.map(\.name) == ["balanced", "fp4dit-alpha", "fp4dit-sigma", "fpq-greedy"])
+      Recipe.all.map(\.name)
+        == ["balanced", "fp4dit-alpha", "fp4dit-sigma", "fp4dit-hunyuan", "fpq-greedy"])
   }
 }
