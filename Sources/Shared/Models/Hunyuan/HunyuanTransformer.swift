@@ -39,7 +39,9 @@ package final class HunyuanTransformer: DiffusionTransformer {
       try HunyuanBlock(index: $0, config: config, parts: parts)
     }
     finalVectors = try parts.makeLinear(
-      LayerRole("norm_out.linear", kind: .conditioning, rows: .samples), width, 2 * width)
+      LayerRole(
+        "norm_out.linear", statistics: HunyuanBlock.conditioningSite, kind: .conditioning,
+        rows: .samples), width, 2 * width)
     projectOut = try parts.makeLinear(
       LayerRole("proj_out", kind: .output), width, area * config.outChannels)
   }

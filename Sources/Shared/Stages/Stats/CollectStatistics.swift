@@ -56,7 +56,7 @@ package struct CollectStatistics {
     var resumed: [SiteStatistics] = []
     if resumes, let earlier = try checkpoint.open(settings: settings, modelSHA256: sha256) {
       done = earlier.prompts
-      resumed = try earlier.sites.map(earlier.statistics)
+      resumed = try earlier.roles.observedSites.map(earlier.statistics)
       Console.say("resuming after \(done.count) prompts")
     }
     let collector = StatisticsCollector(
@@ -93,12 +93,15 @@ package struct CollectStatistics {
       })
     progress.finish()
     try collector.check(roles, place: source.weights.path)
-    try write(to: result)
-    if resumes { checkpoint.remove() }
+    // What was written after the last prompt is all there is to write.
+    if !resumes || !checkpoint.becomeResult(output) {
+      try write(to: result)
+      if resumes { checkpoint.remove() }
+    }
     if isVerbose {
       let seconds = String(format: "%.1f", Date().timeIntervalSince(start))
       Console.say(
-        "\(done.count) prompts, \(roles.sites.count) sites, \(seconds) s, peak memory \(Memory.peakMegabytes) MB"
+        "\(done.count) prompts, \(roles.sites.count) sites, \(seconds) s, \(Memory.summary)"
       )
     }
   }
