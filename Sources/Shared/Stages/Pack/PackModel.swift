@@ -66,7 +66,7 @@ package struct PackModel {
     }
     if isVerbose {
       let seconds = String(format: "%.1f", Date().timeIntervalSince(start))
-      Console.say("\(seconds) s, peak memory \(Memory.peakMegabytes) MB")
+      Console.say("\(seconds) s, \(Memory.summary)")
     }
   }
 

@@ -61,7 +61,7 @@ package struct RoundModel {
   /// Prints what the work on so many layers took.
   static func say(layers: Int, since start: Date) {
     let seconds = String(format: "%.1f", Date().timeIntervalSince(start))
-    Console.say("\(layers) layers, \(seconds) s, peak memory \(Memory.peakMegabytes) MB")
+    Console.say("\(layers) layers, \(seconds) s, \(Memory.summary)")
   }
 
   /// Rounds each layer by itself, site by site.

@@ -79,7 +79,7 @@ package struct GenerateImages {
     if isVerbose {
       let seconds = String(format: "%.1f", Date().timeIntervalSince(began))
       Console.say(
-        "pictures: \(requests.count), \(seconds) s, peak memory \(Memory.peakMegabytes) MB")
+        "pictures: \(requests.count), \(seconds) s, \(Memory.summary)")
     }
   }
 
