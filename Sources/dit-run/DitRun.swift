@@ -20,6 +20,12 @@ struct DitRun: Tool {
         dit-run -m emoji-pixart -p "red heart" -o heart.png
         fpq-stats -m emoji-pixart -f captions.txt | fpq-round | fpq-pack |
           dit-run -p "red heart" > heart.png
+
+      Text states can be kept. --embeds-cache has a file for each text and encoder, which it knows \
+      by the encoder's and tokenizer's files: their bytes, and of those above 16 MiB size, time of \
+      writing and samples. A file of --prompt-embeds has the prompts as JSON in fpq.prompts, and of \
+      prompt i prompt.<i>.states [tokens][channels] and prompt.<i>.mask [tokens], for a second \
+      encoder states_2 and mask_2; examples/prompt_embeds.py makes it with diffusers.
       """)
 
   @Option(
