@@ -63,7 +63,8 @@ let package = Package(
     stage(
       "RoundStage", "Round",
       [
-        "Reconstruction", "Rounding", "Pipeline", "Kernels", "Inspection", "Streams", "Formats",
+        "Reconstruction", "Rounding", "Pipeline", "Sampling", "Kernels", "Inspection", "Streams",
+        "Formats",
         "Tensors", "Platform",
       ]),
     stage("PackStage", "Pack", ["Export", "Streams", "Formats", "Tensors", "Platform"]),

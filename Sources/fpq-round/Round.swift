@@ -36,6 +36,7 @@ struct Round: ParsableCommand {
   @OptionGroup(title: "Weights") var weights: WeightArguments
   @OptionGroup(title: "Inputs") var preparation: InputArguments
   @OptionGroup(title: "Blocks") var blocks: BlockArguments
+  @OptionGroup(title: "Text") var text: TextArguments
   @OptionGroup(title: "Reports") var reports: ReportArguments
   @OptionGroup(title: "Running") var running: RunArguments
 
@@ -50,6 +51,7 @@ struct Round: ParsableCommand {
     stage.reportPath = reports.report
     stage.heldOut = reports.heldOut
     stage.tracePath = reports.trace
+    stage.text = text.options()
     stage.isVerbose = running.verbose
     if let groupSize = recipe.groupSize,
       let shared = try settings.namedFormats().first(where: { $0.sharedBit != nil })

@@ -54,6 +54,7 @@ struct FpqStats: Tool {
   var merge: [String] = []
 
   @OptionGroup(title: "Sampling") var sampling: SamplingArguments
+  @OptionGroup(title: "Text") var text: TextArguments
   @OptionGroup(title: "Running") var running: RunArguments
 
   func validate() throws {
@@ -78,7 +79,7 @@ struct FpqStats: Tool {
     stage.model = model ?? ""
     stage.prompts = try readPrompts(promptFile ?? "-")
     stage.sampling = sampling.options
-    stage.promptLength = sampling.maxSequenceLength
+    stage.text = text.options(promptLength: sampling.maxSequenceLength)
     stage.seed = sampling.seed
     stage.tokensPerSample = tokensPerSample
     stage.skip = skip

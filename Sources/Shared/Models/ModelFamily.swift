@@ -12,12 +12,12 @@ package struct ModelFamily: Sendable {
   package let pipelines: [String]
   /// How these sample.
   package let sampling: SamplingProfile
-  /// Opens the text encoders of a model folder.
+  /// The text encoders of a model folder, none of which is opened yet.
   ///
   /// `promptLength` are the tokens of a prompt that count, `max_sequence_length` in diffusers; nil:
   /// as many as the pipeline takes.
   package let textEncoding:
-    @Sendable (_ folder: ModelFolder, _ promptLength: Int?) throws -> any TextEncoding
+    @Sendable (_ folder: ModelFolder, _ promptLength: Int?) throws -> TextEncoding
   /// Views the weights of a transformer.
   package let transformer: @Sendable (_ parts: TransformerParts) throws -> any DiffusionTransformer
 
@@ -25,7 +25,7 @@ package struct ModelFamily: Sendable {
     pipelines: [String], sampling: SamplingProfile,
     textEncoding:
       @escaping @Sendable (_ folder: ModelFolder, _ promptLength: Int?) throws ->
-      any TextEncoding,
+      TextEncoding,
     transformer: @escaping @Sendable (_ parts: TransformerParts) throws -> any DiffusionTransformer
   ) {
     (self.pipelines, self.sampling) = (pipelines, sampling)

@@ -10,4 +10,10 @@ package struct Tokens: Equatable, Sendable {
     ids = real + Array(repeating: padID, count: padding)
     mask = Array(repeating: true, count: real.count) + Array(repeating: false, count: padding)
   }
+
+  /// The real ones alone.
+  var withoutPadding: Tokens {
+    let real = zip(ids, mask).filter(\.1).map(\.0)
+    return Tokens(real: real, paddedTo: real.count, with: 0)
+  }
 }

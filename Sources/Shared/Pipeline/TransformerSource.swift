@@ -67,7 +67,7 @@ package struct TransformerSource {
   }
 
   /// The family's text encoders, with so many tokens of a prompt.
-  package func textEncoding(promptLength: Int?) throws -> any TextEncoding {
+  package func textEncoding(promptLength: Int?) throws -> TextEncoding {
     try family.textEncoding(folder, promptLength)
   }
 }

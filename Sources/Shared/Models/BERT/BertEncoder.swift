@@ -5,10 +5,12 @@ import Tensors
 
 /// The encoder of BERT (transformers `BertModel`, without its pooler), in f32: the first text
 /// encoder of Hunyuan-DiT.
-package final class BertEncoder {
+package final class BertEncoder: TextEncoder {
   package let width: Int
   private let embeddings: BertEmbeddings
   private let layers: [BertLayer]
+
+  package var blockCount: Int { layers.count }
 
   /// Tokens in the vocabulary.
   package var vocabulary: Int { embeddings.vocabulary }
@@ -61,27 +63,23 @@ package final class BertEncoder {
     }
   }
 
-  /// The last hidden states of `batch` texts of equal length.
-  ///
-  /// - Parameters:
-  ///   - ids: [batch][length].
-  ///   - mask: [batch][length], true for real tokens, which come first in each text.
-  ///   - batch: how many texts.
-  ///   - observer: sees the outputs of the embeddings and of the layers, and what linear layers
-  ///     read.
-  /// - Returns: [batch * length][hidden_size].
-  /// - Throws: `Failure` for an id outside the vocabulary, for padding before a real token, and for
-  ///   texts that are longer than `longest`.
+  /// - Throws: as the protocol says, and `Failure` for texts that are longer than `longest`.
   package func encode(
-    ids: [Int32], mask: [Bool], batch: Int, observer: (any LayerObserver)? = nil
-  ) throws -> Matrix {
-    let text = try TextBatch(ids: ids, mask: mask, samples: batch)
-    var x = try embeddings(text)
-    observer?.observe(module: embeddings.name, output: x)
-    for layer in layers {
-      x = layer(x, text, observer: observer)
-      observer?.observe(module: layer.name, output: x)
+    _ texts: [TextBatch], observer: (any LayerObserver)?, didFinishBlock: () -> Void
+  ) throws -> [Matrix] {
+    var states = try texts.map { text in
+      let x = try embeddings(text)
+      observer?.observe(module: embeddings.name, output: x)
+      return x
     }
-    return x
+    embeddings.letGo()
+    forEachReadAhead(layers) { layer in
+      for (index, text) in texts.enumerated() {
+        states[index] = layer(states[index], text, observer: observer)
+        observer?.observe(module: layer.name, output: states[index])
+      }
+      didFinishBlock()
+    }
+    return states
   }
 }

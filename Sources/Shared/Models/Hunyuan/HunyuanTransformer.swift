@@ -21,6 +21,12 @@ package final class HunyuanTransformer: DiffusionTransformer {
   package var patchSize: Int { config.patchSize }
   package var sampleSize: Int { config.sampleSize }
   package var usesSizeConditions: Bool { config.usesSizeConditions }
+  package var textInputs: [TextInput] {
+    [
+      TextInput(channels: config.textWidth, tokens: config.textLength),
+      TextInput(channels: config.t5Width, tokens: config.t5Length),
+    ]
+  }
 
   /// Views the weights of a model folder's `transformer`; nothing is computed.
   ///

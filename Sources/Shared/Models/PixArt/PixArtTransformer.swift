@@ -23,6 +23,9 @@ package final class PixArtTransformer: DiffusionTransformer {
   package var patchSize: Int { config.patchSize }
   package var sampleSize: Int { config.sampleSize }
   package var usesSizeConditions: Bool { config.usesSizeConditions }
+  package var textInputs: [TextInput] {
+    [TextInput(channels: config.captionChannels, tokens: nil)]
+  }
 
   /// Views the weights of a model folder's `transformer`; nothing is computed.
   ///

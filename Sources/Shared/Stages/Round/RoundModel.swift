@@ -5,6 +5,7 @@ import Pipeline
 import Platform
 import Reconstruction
 import Rounding
+import Sampling
 import Streams
 import Tensors
 
@@ -22,6 +23,8 @@ package struct RoundModel {
   package var layerPattern: String?
   package var reportPath: String?
   package var tracePath: String?
+  /// Where the text states come from, when inputs of the network are made again.
+  package var text = TextOptions()
   package var isVerbose = false
 
   package init(_ settings: RoundingSettings) { self.settings = settings }
@@ -35,7 +38,7 @@ package struct RoundModel {
     let finished: [FinishedLayer]
     if let reconstruction = settings.reconstruction {
       finished = try SequentialRounding(
-        source: source, tasks: tasks, options: reconstruction,
+        source: source, tasks: tasks, options: reconstruction, text: text,
         units: try RoundingUnit.shard(
           of: tasks.statistics.roles.all.filter { tasks.formats[$0.name] != nil },
           chosen: tasks.chosen, pattern: layerPattern ?? "*",

@@ -24,7 +24,9 @@ package struct GenerateImages {
   package var latentsPath: String?
   package var savedLatentsPath: String?
   package var dump: DumpRequest?
-  package var promptLength: Int?
+  package var text = TextOptions()
+  /// A file for the text states of all prompts.
+  package var savedEmbedsPath: String?
   package var writesMetadata = true
   package var isVerbose = false
 
@@ -47,8 +49,12 @@ package struct GenerateImages {
       }
       for index in requests.indices { requests[index].latents = given[index] }
     }
-    let run = try SamplingRun(
-      requests, of: source, through: pipeline, promptLength: promptLength)
+    // Refused here, before the encoders run, rather than after.
+    let savedEmbeds = try savedEmbedsPath.map { try OutputFile($0) }
+    let run = try SamplingRun(requests, of: source, through: pipeline, text: text)
+    if let savedEmbeds {
+      try PromptEmbedsFile.write(run.encodedPrompts, of: source, text: text, to: savedEmbeds)
+    }
     let recorder = dump.map(DumpRecorder.init)
     var saved: [SampledPicture] = []
     let progress = Progress("sampling", total: requests.count * pipeline.steps, unit: "steps")

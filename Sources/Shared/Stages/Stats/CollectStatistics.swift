@@ -14,7 +14,7 @@ package struct CollectStatistics {
   package var model = ""
   package var prompts: [String] = []
   package var sampling = SamplingOptions()
-  package var promptLength: Int?
+  package var text = TextOptions()
   package var seed: UInt64 = 0
   package var tokensPerSample = 256
   /// The shard: prompts `skip ..< skip + limit` of the list, numbered as in the whole list.
@@ -45,7 +45,7 @@ package struct CollectStatistics {
       guidanceRescale: Double(sampling.guidanceRescale), seed: seed,
       width: pipeline.sampled.width, height: pipeline.sampled.height,
       scheduler: try pipeline.schedulerName(), negativePrompt: sampling.negativePrompt,
-      tokensPerSample: tokensPerSample, promptLength: promptLength)
+      tokensPerSample: tokensPerSample, promptLength: text.promptLength)
     let sha256 = try SHA256.hex(of: source.weights)
     // Refused here, before hours of work, rather than at the first write.
     let result = try OutputFile(output)
@@ -73,8 +73,7 @@ package struct CollectStatistics {
     let requests = (skip..<end).filter { done[$0] == nil }.map {
       SamplingRequest(number: $0, prompt: prompts[$0], seed: seed &+ UInt64($0))
     }
-    let run = try SamplingRun(
-      requests, of: source, through: pipeline, promptLength: promptLength)
+    let run = try SamplingRun(requests, of: source, through: pipeline, text: text)
     let progress = Progress("statistics", total: requests.count, unit: "prompts")
     try run.forEach(
       observer: collector,
