@@ -64,6 +64,8 @@ package struct Convolution: Sendable {
         }
       }
     }
+    // The file's pages are not read again before the next pass.
+    stored.tensor.letGo()
     return ArrangedConvolution(shape: self, weight: weight)
   }
 
