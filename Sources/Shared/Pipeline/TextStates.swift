@@ -1,3 +1,4 @@
+import Foundation
 import Models
 import Platform
 import Sampling
@@ -88,6 +89,13 @@ private final class PartStates {
     (self.part, self.input) = (part, input)
     let tokens = try prompts.map(part.openTokenizer())
     self.tokens = tokens
+    for (prompt, tokens) in zip(prompts, tokens) where !tokens.unread.isEmpty {
+      let name = URL(fileURLWithPath: part.encoder).lastPathComponent
+      let read = tokens.mask.count { $0 }
+      Console.say(
+        "\(name): \(read) tokens are read of \(JSON.quote(prompt)); not read: "
+          + JSON.quote(tokens.unread))
+    }
     if let cache {
       let key = try part.key()
       let names = try tokens.map { try EmbedsCache.name(encoder: key, $0) }

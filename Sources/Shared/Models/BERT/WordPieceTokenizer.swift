@@ -67,7 +67,11 @@ package final class WordPieceTokenizer: Sendable {
   /// - Throws: `Failure` for a length that these two do not fit in.
   package func encode(_ text: String, length: Int) throws -> Tokens {
     guard length > 1 else { throw Failure("expected at least two tokens, found length \(length)") }
-    let real = [startID] + Array(ids(of: text).prefix(length - 2)) + [endID]
-    return Tokens(real: real, paddedTo: length, with: padID)
+    let (all, limit) = (ids(of: text), length - 2)
+    let unread =
+      all.count > limit ? Tokens.unread(of: text, limit: limit) { ids(of: $0).count } : ""
+    return Tokens(
+      real: [startID] + all.prefix(limit) + [endID], paddedTo: length, with: padID,
+      unread: unread)
   }
 }

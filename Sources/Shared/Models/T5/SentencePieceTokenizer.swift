@@ -84,8 +84,12 @@ package final class SentencePieceTokenizer: @unchecked Sendable {
   /// The ids of `text`, cut so that the end token fits, then padded to `length`.
   package func encode(_ text: String, length: Int) throws -> Tokens {
     guard length > 0 else { throw Failure("expected at least one token, found length \(length)") }
-    let real = try Array(ids(of: text).prefix(length - 1)) + [endID]
-    return Tokens(real: real, paddedTo: length, with: padID)
+    let (all, limit) = (try ids(of: text), length - 1)
+    let unread =
+      all.count > limit
+      ? try Tokens.unread(of: text, limit: limit) { try ids(of: $0).count } : ""
+    return Tokens(
+      real: all.prefix(limit) + [endID], paddedTo: length, with: padID, unread: unread)
   }
 
   private func pieces(of bytes: ArraySlice<UInt8>) throws -> [Int32] {

@@ -1,0 +1,64 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Prompts on their way from a file or the command line into the text encoders.
+struct PromptTests {
+  let here: TemporaryFolder
+
+  init() throws { here = try TemporaryFolder() }
+
+  private func draw(_ arguments: [String]) throws -> [Data] {
+    let result = try Shell.run(
+      "dit-run",
+      ["-m", References.exampleModel, "--steps", "1", "-o", here.file("%d.png")] + arguments)
+    #expect(result.status == 0 && result.error.isEmpty, "\(result.error)")
+    let names = try here.contents.filter { $0.hasSuffix(".png") }
+    defer { for name in names { try? FileManager.default.removeItem(atPath: here.file(name)) } }
+    return try names.map { try contents(here.file($0)) }
+  }
+
+  /// The prompt stands in the picture's text.
+  @Test func `byte order marks and carriage returns are no part of a prompt`() throws {
+    let plain = try draw(["-f", here.write("plain", "red heart\nowl\n".utf8)])
+    #expect(plain.count == 2)
+    for (name, text) in [
+      ("dos", "red heart\r\nowl\r\n"), ("mark", "\u{FEFF}red heart\nowl"),
+      ("both", "\u{FEFF}\r\n\r\nred heart\r\nowl\r\n"), ("mac", "\u{FEFF}red heart\rowl\r"),
+    ] {
+      #expect(try draw(["-f", here.write(name, text.utf8)]) == plain, "\(name)")
+    }
+  }
+
+  /// 24 tokens a prompt that is cut to 20 and `</s>`: what is left starts where these end.
+  @Test func `what is not read of a prompt is said`() throws {
+    let words = Array(repeating: "red heart", count: 30).joined(separator: " ")
+    let result = try Shell.run(
+      "dit-run",
+      ["-m", References.exampleModel, "--steps", "1", "-p", words, "--max-sequence-length", "21"])
+    #expect(result.status == 0)
+    // Each of the two words is one piece of the example's vocabulary.
+    let rest = Array(repeating: "red heart", count: 20).joined(separator: " ")
+    #expect(
+      result.error
+        == "dit-run: text_encoder: 21 tokens are read of \"\(words)\"; not read: \" \(rest)\"\n")
+  }
+
+  @Test func `both encoders of Hunyuan-DiT say what they do not read`() throws {
+    let words = String(repeating: "红苹果", count: 100)
+    let result = try Shell.run(
+      "dit-run",
+      [
+        "-m", References.path("pipeline-hunyuan/pipeline"), "--steps", "1", "-W", "64", "-H", "64",
+        "--no-resolution-binning", "-p", words,
+      ])
+    #expect(result.status == 0)
+    let lines = result.error.split(separator: "\n")
+    // 75 characters between [CLS] and [SEP]; SentencePiece reads them in bytes or pieces.
+    let unread = String(repeating: "红苹果", count: 75)
+    #expect(
+      lines.first
+        == "dit-run: text_encoder: 77 tokens are read of \"\(words)\"; not read: \"\(unread)\"")
+    #expect(lines.count <= 2)
+  }
+}
