@@ -6,6 +6,8 @@ extension ModelFamily {
   /// Hunyuan-DiT of versions 1.0 to 1.2, and those distilled from them.
   package static let hunyuanDiT = ModelFamily(
     pipelines: ["HunyuanDiTPipeline"],
+    transformers: [HunyuanConfig.className],
+    pipeline: { _, _, _ in "HunyuanDiTPipeline" },
     sampling: SamplingProfile(steps: 50, guidanceScale: 5, sizes: .standardShapes),
     textEncoding: { try HunyuanTextEncoding($0, promptLength: $1) },
     transformer: { try HunyuanTransformer($0) })
@@ -30,10 +32,14 @@ struct HunyuanTextEncoding: TextEncoding {
         "max_sequence_length: expected none, as Hunyuan-DiT reads \(config.textLength) and "
           + "\(config.t5Length) tokens of a prompt")
     }
-    wordPieces = try WordPieceTokenizer(folder: folder.folder("tokenizer"))
-    bert = try BertEncoder(folder: folder.folder("text_encoder"))
-    pieces = try SentencePieceTokenizer(folder: folder.folder("tokenizer_2"))
-    t5 = try T5Encoder(folder: folder.folder("text_encoder_2"))
+    bert = try BertEncoder(
+      folder: folder.folder("text_encoder"), variant: folder.options.variant)
+    wordPieces = try WordPieceTokenizer(
+      folder: folder.folder("tokenizer"), rows: bert.vocabulary)
+    t5 = try T5Encoder(
+      folder: folder.folder("text_encoder_2"), variant: folder.options.variant)
+    pieces = try SentencePieceTokenizer(
+      folder: folder.folder("tokenizer_2"), rows: t5.vocabulary)
     func check(_ part: String, _ key: String, _ found: Int, _ expected: Int, _ why: String) throws {
       guard found == expected else {
         throw Failure(

@@ -6,6 +6,8 @@ extension ModelFamily {
   /// weights.
   package static let pixArt = ModelFamily(
     pipelines: Array(PixArtTextEncoding.promptLengths.keys).sorted(),
+    transformers: PixArtConfig.classes,
+    pipeline: PixArtConfig.pipeline,
     sampling: SamplingProfile(steps: 20, guidanceScale: 4.5, sizes: .aspectRatioBins),
     textEncoding: { try PixArtTextEncoding($0, promptLength: $1) },
     transformer: { try PixArtTransformer($0) })
@@ -28,8 +30,10 @@ struct PixArtTextEncoding: TextEncoding {
     guard let length = promptLength ?? PixArtTextEncoding.promptLengths[folder.pipelineClass] else {
       preconditionFailure("\(folder.pipelineClass) is no pipeline of this family")
     }
-    tokenizer = try SentencePieceTokenizer(folder: folder.folder("tokenizer"))
-    encoder = try T5Encoder(folder: folder.folder("text_encoder"))
+    encoder = try T5Encoder(
+      folder: folder.folder("text_encoder"), variant: folder.options.variant)
+    tokenizer = try SentencePieceTokenizer(
+      folder: folder.folder("tokenizer"), rows: encoder.vocabulary)
     self.promptLength = length
   }
 
