@@ -73,7 +73,7 @@ let package = Package(
       [
         "Pipeline", "Models", "Layers", "Sampling", "Streams", "Formats", "Tensors", "Platform",
       ]),
-    layer("CommandLine", ["Sampling", "Platform", argumentParser]),
+    layer("CommandLine", ["Sampling", "Tensors", "Platform", argumentParser]),
 
     // The library, in the order the data flows (top: nearest to the tools).
     layer("Inspection", ["Streams", "Formats", "Tensors", "Platform"]),

@@ -32,8 +32,7 @@ struct DitRun: Tool {
     name: [.short, .long], help: "Model folder or packed file; - is a packed stream on stdin.")
   var model = "-"
 
-  @Option(help: "Folder of the other parts for a packed file (default: where it was packed from).")
-  var base: String?
+  @OptionGroup(title: "Model") var folder: ModelArguments
 
   @Option(name: [.short, .long], help: "What to draw.")
   var prompt: String?
@@ -105,7 +104,7 @@ struct DitRun: Tool {
     running.apply()
     var stage = GenerateImages()
     stage.model = model
-    stage.base = base
+    stage.folderOptions = folder.options
     stage.prompts = try promptFile.map(readPrompts) ?? [prompt ?? ""]
     stage.sampling = sampling.options
     stage.sampling.tilesDecoding = vaeTiling

@@ -31,6 +31,7 @@ struct Round: ParsableCommand {
     helpNames: [.short, .long])
 
   @OptionGroup(title: "Files") var files: FileArguments
+  @OptionGroup(title: "Model") var folder: ModelArguments
   @OptionGroup(title: "Files") var result: ResultArguments
   @OptionGroup(title: "Weights") var recipe: RecipeArguments
   @OptionGroup(title: "Weights") var weights: WeightArguments
@@ -46,6 +47,7 @@ struct Round: ParsableCommand {
     var stage = RoundModel(settings)
     stage.statistics = files.input
     stage.model = files.model
+    stage.folderOptions = folder.options
     stage.layerPattern = files.layers
     stage.output = result.output
     stage.reportPath = reports.report

@@ -24,6 +24,8 @@ struct FpqStats: Tool {
   @Option(name: [.short, .long], help: "Model folder in the diffusers layout.")
   var model: String?
 
+  @OptionGroup(title: "Model") var folder: ModelArguments
+
   @Option(
     name: [.customShort("f"), .long], help: "File with one calibration prompt per line; - is stdin."
   )
@@ -77,6 +79,7 @@ struct FpqStats: Tool {
     guard merge.isEmpty else { return try mergeStatistics(merge, to: output) }
     var stage = CollectStatistics()
     stage.model = model ?? ""
+    stage.folderOptions = folder.options
     stage.prompts = try readPrompts(promptFile ?? "-")
     stage.sampling = sampling.options
     stage.text = text.options(promptLength: sampling.maxSequenceLength)

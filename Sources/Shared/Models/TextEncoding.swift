@@ -14,6 +14,8 @@ package struct TextPart: Sendable {
   /// Their folders.
   package let tokenizer: String
   package let encoder: String
+  /// Which of the encoder's weights are read, as `Checkpoint` has it.
+  package let variant: String?
   /// Opens the tokenizer: what the encoder reads of a prompt.
   package let openTokenizer: @Sendable () throws -> (_ prompt: String) throws -> Tokens
   package let openEncoder: @Sendable () throws -> any TextEncoder

@@ -110,7 +110,7 @@ package final class OutputFile {
   }
 
   /// The path that `path` leads to when it is a symbolic link, also when nothing is there yet.
-  private static func followingLinks(_ path: String) -> String {
+  package static func followingLinks(_ path: String) -> String {
     var path = path
     // As many as the kernel follows; beyond that, opening the file says what is wrong.
     for _ in 0..<40 {

@@ -114,20 +114,24 @@ package final class StatisticsFile {
 
   /// The metadata of a statistics stream.
   package static func metadata(
-    model: String, sha256: String, settings: CalibrationSettings, roles: LayerRoles,
-    prompts: [Int: String]
+    model: String, options: ModelFolder.Options, unused: [String], sha256: String,
+    settings: CalibrationSettings, roles: LayerRoles, prompts: [Int: String]
   ) -> StreamMetadata {
     let numbered = prompts.sorted { $0.key < $1.key }.map {
       "\"\($0.key)\":\(JSON.quote($0.value))"
     }
     let s = settings
     // Canonical: how the prompts were split over shards must not show in the bytes.
+    let words = [
+      ("base", options.base), ("pipeline", options.pipeline), ("variant", options.variant),
+    ].map { name, value in value.map { " --\(name) \($0)" } ?? "" }.joined()
     let command = """
-      fpq-stats --model \(model) --steps \(s.steps) --guidance-scale \(s.guidanceScale) --seed \(s.seed) \
+      fpq-stats --model \(model)\(words) --steps \(s.steps) --guidance-scale \(s.guidanceScale) --seed \(s.seed) \
       --width \(s.width) --height \(s.height) --tokens-per-sample \(s.tokensPerSample) (\(prompts.count) prompts)
       """
     return StreamMetadata(
-      kind: .stats, model: model, modelSHA256: sha256, history: [command],
+      kind: .stats, model: model, options: options, unused: unused, modelSHA256: sha256,
+      history: [command],
       settings: [
         "settings": settings.json, "roles": roles.json,
         "prompts": "{\(numbered.joined(separator: ","))}",

@@ -31,10 +31,13 @@ package final class AutoencoderKL: Sendable {
     encoder = withEncoder ? try AutoencoderEncoder(config: config, from: weights) : nil
   }
 
-  /// Reads `config.json` and the weights in `folder`.
-  package convenience init(folder: String, withEncoder: Bool = false) throws {
+  /// Reads `config.json` and the weights in `folder`, of `variant` if it has it.
+  package convenience init(
+    folder: String, variant: String? = nil, withEncoder: Bool = false
+  ) throws {
     try self.init(
-      config: ModelConfig("\(folder)/config.json"), weights: Checkpoint(folder: folder),
+      config: ModelConfig("\(folder)/config.json"),
+      weights: Checkpoint(folder: folder, variant: variant),
       withEncoder: withEncoder)
   }
 

@@ -18,17 +18,17 @@ package final class BertEncoder: TextEncoder {
   /// The longest text that there are positions for.
   package var longest: Int { embeddings.longest }
 
-  /// Reads `config.json` and the weights (one file or shards) in `folder`.
+  /// Reads `config.json` and the weights (one file or shards) in `folder`, of `variant` if it has it.
   ///
   /// The names of the weights may all begin with `bert.`, as in files that were saved with a head
   /// for training.
   ///
   /// - Throws: `Failure` for a missing tensor, another shape, or a configuration that this does not
   ///   compute.
-  package init(folder: String) throws {
+  package init(folder: String, variant: String? = nil) throws {
     let config = try ModelConfig("\(folder)/config.json")
     try BertEncoder.check(config)
-    let source = try Checkpoint(folder: folder)
+    let source = try Checkpoint(folder: folder, variant: variant)
     width = try config.bounded("hidden_size")
     let heads = try config.bounded("num_attention_heads")
     guard width.isMultiple(of: heads) else {

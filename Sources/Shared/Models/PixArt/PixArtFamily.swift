@@ -6,6 +6,8 @@ extension ModelFamily {
   /// weights.
   package static let pixArt = ModelFamily(
     pipelines: Array(TextEncoding.pixArtPromptLengths.keys).sorted(),
+    transformers: PixArtConfig.classes,
+    pipeline: PixArtConfig.pipeline,
     sampling: SamplingProfile(steps: 20, guidanceScale: 4.5, sizes: .aspectRatioBins),
     textEncoding: { .pixArt($0, promptLength: $1) },
     transformer: { try PixArtTransformer($0) })
@@ -25,13 +27,15 @@ extension TextEncoding {
       preconditionFailure("\(folder.pipelineClass) is no pipeline of this family")
     }
     let (tokenizer, encoder) = (folder.folder("tokenizer"), folder.folder("text_encoder"))
+    let variant = folder.options.variant
     let part = TextPart(
-      tokenizer: tokenizer, encoder: encoder,
+      tokenizer: tokenizer, encoder: encoder, variant: variant,
       openTokenizer: {
-        let pieces = try SentencePieceTokenizer(folder: tokenizer)
+        let pieces = try SentencePieceTokenizer(
+          folder: tokenizer, rows: folder.vocabulary("text_encoder"))
         return { try pieces.encode(preparedPrompt($0), length: length).withoutPadding }
       },
-      openEncoder: { try T5Encoder(folder: encoder) })
+      openEncoder: { try T5Encoder(folder: encoder, variant: variant) })
     return TextEncoding(promptLength: length, parts: [part])
   }
 }

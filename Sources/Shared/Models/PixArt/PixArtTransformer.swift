@@ -32,7 +32,7 @@ package final class PixArtTransformer: DiffusionTransformer {
   /// - Throws: `Failure` for a setting that is not supported, and for a tensor that is missing or
   ///   has another shape.
   package init(_ parts: TransformerParts) throws {
-    let config = try PixArtConfig(parts.config)
+    let config = try PixArtConfig(parts.config, weights: parts.weights)
     let (width, patch) = (config.width, config.patchSize)
     self.config = config
     path = parts.weights.path

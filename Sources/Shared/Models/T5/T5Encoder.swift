@@ -17,13 +17,13 @@ package final class T5Encoder: TextEncoder {
 
   package var blockCount: Int { blocks.count }
 
-  /// Reads `config.json` and the weights (one file or shards) in `folder`.
+  /// Reads `config.json` and the weights (one file or shards) in `folder`, of `variant` if it has it.
   ///
   /// - Throws: `Failure` for a missing tensor, another shape, or a configuration that this does not
   ///   compute.
-  package init(folder: String) throws {
+  package init(folder: String, variant: String? = nil) throws {
     let config = try ModelConfig("\(folder)/config.json")
-    let source = try Checkpoint(folder: folder)
+    let source = try Checkpoint(folder: folder, variant: variant)
     // UmT5, for one, has a position bias in every block.
     _ = try config.choice("model_type", of: ["t5", "mt5"], default: "t5")
     width = try config.size("d_model")

@@ -16,6 +16,7 @@ package struct RoundModel {
   package var output = "-"
   /// The model folder, instead of where the statistics were taken.
   package var model: String?
+  package var folderOptions = ModelFolder.Options()
   /// Statistics of other prompts, on which the result is only judged.
   package var heldOut: String?
   package let settings: RoundingSettings
@@ -110,8 +111,9 @@ package struct RoundModel {
 
   /// The float model that the statistics were taken of.
   private func floatModel(of files: [StatisticsFile]) throws -> TransformerSource {
-    let source = try TransformerSource(
-      model ?? files[0].metadata.model(in: files[0].path, option: "--model"))
+    let (path, options) = try files[0].metadata.model(
+      in: files[0].path, instead: model, folderOptions)
+    let source = try TransformerSource(path, options)
     let sha256 = try SHA256.hex(of: source.weights)
     for file in files where file.metadata.modelSHA256 != sha256 {
       throw Failure(

@@ -12,7 +12,7 @@ import Tensors
 package struct GenerateImages {
   /// A model folder, or a packed stream (`-`: stdin).
   package var model = "-"
-  package var base: String?
+  package var folderOptions = ModelFolder.Options()
   package var prompts: [String] = []
   package var sampling = SamplingOptions()
   package var seed: UInt64 = 0
@@ -38,7 +38,7 @@ package struct GenerateImages {
       SamplingRequest(number: $0, prompt: $1, seed: seed &+ UInt64($0))
     }
     let names = try OutputName(output, pictures: requests.count)
-    let source = try TransformerSource(model, base: base)
+    let source = try TransformerSource(model, folderOptions)
     let began = Date()
     let pipeline = try TextToImage(source, precision: precision, options: sampling)
     if let latentsPath {

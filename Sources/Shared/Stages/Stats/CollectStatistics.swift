@@ -12,6 +12,7 @@ import Tensors
 /// layers see.
 package struct CollectStatistics {
   package var model = ""
+  package var folderOptions = ModelFolder.Options()
   package var prompts: [String] = []
   package var sampling = SamplingOptions()
   package var text = TextOptions()
@@ -35,7 +36,7 @@ package struct CollectStatistics {
       throw Failure("skip \(skip)", "expected less than the \(prompts.count) prompts")
     }
     let end = min(prompts.count, skip + min(limit ?? prompts.count, prompts.count))
-    let source = try TransformerSource(model)
+    let source = try TransformerSource(model, folderOptions)
     if source.packed != nil {
       throw Failure(source.weights.path, "expected a float model, found a packed one")
     }
@@ -47,6 +48,8 @@ package struct CollectStatistics {
       scheduler: try pipeline.schedulerName(), negativePrompt: sampling.negativePrompt,
       tokensPerSample: tokensPerSample, promptLength: text.promptLength)
     let sha256 = try SHA256.hex(of: source.weights)
+    var options = folderOptions
+    if options.base != nil { options.pipeline = source.folder.pipelineClass }
     // Refused here, before hours of work, rather than at the first write.
     let result = try OutputFile(output)
 
@@ -63,7 +66,8 @@ package struct CollectStatistics {
       tokensPerSample: tokensPerSample, steps: pipeline.steps, resumed: resumed)
     func write(to file: OutputFile) throws {
       let metadata = StatisticsFile.metadata(
-        model: model, sha256: sha256, settings: settings, roles: roles, prompts: done)
+        model: model, options: options, unused: pipeline.unusedTensors, sha256: sha256,
+        settings: settings, roles: roles, prompts: done)
       try SafetensorsWriter.write(
         collector.statistics.flatMap(StatisticsFile.entries), metadata: metadata.dictionary,
         to: file)
