@@ -1,9 +1,9 @@
 """Pictures of the example captions, and an autoencoder of factor 8 for them.
 
-For `train_hunyuan.py`. HunyuanDiTPipeline computes the image's rotary positions for an autoencoder of
-factor 8, whatever the model's own, so the factor 4 of `emoji-pixart` cannot serve it. Its
-autoencoder is therefore grown by one outer level: pictures are twice as wide and high (128x128), the latents of a
-picture stay what they were (4x16x16, zero mean and unit variance after scaling_factor).
+For train_hunyuan.py. HunyuanDiTPipeline computes the rotary positions of an image for an
+autoencoder of factor 8, whatever the model has, so the one of emoji-pixart (factor 4) cannot serve.
+It is therefore grown by one outer level: pictures are twice as wide and high (128x128), the latents
+of a picture stay what they were (4x16x16, near unit variance after scaling_factor).
 """
 import math
 import re
@@ -50,8 +50,9 @@ def encode(vae, pictures):
 @torch.no_grad()
 def decode(vae, latents):
     """uint8 pictures [count, side, side, 3]."""
-    pictures = [vae.decode(part / vae.config.scaling_factor).sample for part in latents.split(16)]
-    return torch.cat(pictures).add(1).mul(127.5).round().clamp(0, 255).byte().permute(0, 2, 3, 1)
+    scale = vae.config.scaling_factor
+    pictures = torch.cat([vae.decode(part / scale).sample for part in latents.split(16)])
+    return pictures.add(1).mul(127.5).round().clamp(0, 255).byte().permute(0, 2, 3, 1)
 
 
 @torch.no_grad()
@@ -60,14 +61,18 @@ def grown(inner):
     config = dict(inner.config)
     channels = config["block_out_channels"]
     levels = len(channels) + 1
-    config.update(block_out_channels=(channels[0], *channels), sample_size=2 * config["sample_size"],
+    config.update(block_out_channels=(channels[0], *channels),
+                  sample_size=2 * config["sample_size"],
                   down_block_types=("DownEncoderBlock2D",) * levels,
                   up_block_types=("UpDecoderBlock2D",) * levels)
     vae = AutoencoderKL.from_config(config)
-    weights = {re.sub(r"(encoder\.down_blocks\.)(\d+)", lambda m: m[1] + str(int(m[2]) + 1), name): value
-               for name, value in inner.state_dict().items()}
-    vae.load_state_dict(weights, strict=False)
-    down, widen, up = vae.encoder.down_blocks[0], vae.decoder.up_blocks[-2], vae.decoder.up_blocks[-1]
+
+    def moved(name):
+        return re.sub(r"(?<=encoder\.down_blocks\.)\d+", lambda m: str(int(m[0]) + 1), name)
+
+    vae.load_state_dict({moved(name): value for name, value in inner.state_dict().items()},
+                        strict=False)
+    down, (widen, up) = vae.encoder.down_blocks[0], vae.decoder.up_blocks[-2:]
     for resnet in [*down.resnets, *up.resnets]:
         resnet.conv2.weight.zero_()
         resnet.conv2.bias.zero_()
@@ -82,35 +87,34 @@ def grown(inner):
 
 
 def train(vae, pictures, latents, seconds, log, batch=8, rate=1e-3):
-    """Trains the decoder on latents -> pictures, and on every fourth step the encoder on pictures -> latents."""
-    halves = [[*vae.decoder.parameters(), *vae.post_quant_conv.parameters()],
-              [*vae.encoder.parameters(), *vae.quant_conv.parameters()]]
+    """The decoder learns latents -> pictures; in every fourth step the encoder, the way back."""
+    scale = vae.config.scaling_factor
     optimizer = torch.optim.AdamW(vae.parameters(), lr=rate, weight_decay=1e-4)
     start, step = time.time(), 0
     while (elapsed := time.time() - start) < seconds:
+        falling = 0.51 + 0.49 * math.cos(math.pi * elapsed / seconds)
         for group in optimizer.param_groups:
-            group["lr"] = rate * min(1, (step + 1) / 100) * (0.51 + 0.49 * math.cos(math.pi * elapsed / seconds))
+            group["lr"] = rate * min(1, (step + 1) / 100) * falling
         pick = torch.randint(len(pictures), (batch,))
         x, z = pictures[pick], latents[pick]
-        with torch.autocast("cpu", torch.bfloat16):
-            if step % 4 == 3:
-                loss = F.mse_loss(vae.encode(x).latent_dist.mean.float() * vae.config.scaling_factor, z)
-            else:
-                # What a sampler leaves is never exactly a picture's latent.
-                noisy = z + 0.05 * torch.randn_like(z)
-                loss = picture_loss(vae.decode(noisy / vae.config.scaling_factor).sample.float(), x)
+        if step % 4 == 3:
+            part, loss = "encoder", F.mse_loss(vae.encode(x).latent_dist.mean * scale, z)
+        else:
+            # What a sampler leaves is never exactly a picture's latent.
+            noisy = z + 0.05 * torch.randn_like(z)
+            part, loss = "decoder", picture_loss(vae.decode(noisy / scale).sample, x)
         optimizer.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(halves[step % 4 == 3], 1.0)
+        torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
         optimizer.step()
         if step % 20 in (2, 3):
-            log(f"vae {elapsed:5.0f}s step {step} {'encoder' if step % 4 == 3 else 'decoder'} loss {loss.item():.4f}")
+            log(f"vae {elapsed:5.0f}s step {step} {part} loss {loss.item():.4f}")
         step += 1
     log(f"vae {step} steps, PSNR {psnr(vae, pictures, latents):.2f} dB")
 
 
 def picture_loss(y, x):
-    """Mean absolute and squared differences of the pictures, and absolute ones of their gradients."""
+    """Mean absolute and squared differences of pictures, and absolute ones of their gradients."""
     edges = sum((y.diff(dim=axis) - x.diff(dim=axis)).abs().mean() for axis in (2, 3))
     return F.l1_loss(y, x) + F.mse_loss(y, x) + 0.5 * edges
 

@@ -21,8 +21,8 @@ OUTDIR/log.txt      the losses
 OUTDIR/vae, OUTDIR/checkpoint.pt
 
 From examples/emoji-pixart it takes the T5 encoder with its SentencePiece model (the second text
-encoder here, frozen) and the autoencoder, which it grows (emoji_vae.py). The BERT encoder and the
-transformer are trained together from nothing.
+encoder here, frozen), the autoencoder, which it grows (emoji_vae.py), and what the transformer can
+start from (warm_start). The BERT encoder is trained with the transformer, from nothing.
 """
 import argparse
 import copy
@@ -36,13 +36,13 @@ import time
 
 import torch
 import torch.nn.functional as F
-from diffusers import (AutoencoderKL, DDPMScheduler, DPMSolverMultistepScheduler,
-                       HunyuanDiT2DModel, HunyuanDiTPipeline)
+from diffusers import (AutoencoderKL, DDPMScheduler, HunyuanDiT2DModel, HunyuanDiTPipeline,
+                       PixArtTransformer2DModel)
 from diffusers.models.embeddings import apply_rotary_emb, get_2d_rotary_pos_embed
 from diffusers.pipelines.hunyuandit.pipeline_hunyuandit import get_resize_crop_region_for_grid
-from PIL import Image
 from transformers import BertConfig, BertModel, BertTokenizer, T5EncoderModel, T5Tokenizer
 
+import draw_hunyuan
 import emoji_vae
 
 EXAMPLES = pathlib.Path(__file__).resolve().parent
@@ -82,7 +82,8 @@ def write_bert_tokenizer(folder, captions):
                   *("##" + piece for piece in [*characters, "ed", "er", "es", "ing", "ly"]), *words]
     folder.mkdir(exist_ok=True)
     (folder / "vocab.txt").write_text("\n".join(vocabulary) + "\n")
-    special = {name + "_token": f"[{name.upper()}]" for name in ("cls", "mask", "pad", "sep", "unk")}
+    special = {f"{name}_token": f"[{name.upper()}]"
+               for name in ("cls", "mask", "pad", "sep", "unk")}
     write_json(folder / "special_tokens_map.json", special)
     write_json(folder / "tokenizer_config.json", {
         **special, "tokenizer_class": "BertTokenizer", "do_lower_case": True,
@@ -96,9 +97,10 @@ def write_json(path, value):
 
 def new_text_encoder(vocabulary_size):
     return BertModel(BertConfig(
-        vocab_size=vocabulary_size, hidden_size=WIDTH, num_hidden_layers=2, num_attention_heads=HEADS,
-        intermediate_size=2 * WIDTH, max_position_embeddings=BERT_LENGTH, pad_token_id=0,
-        hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0))
+        vocab_size=vocabulary_size, hidden_size=WIDTH, num_hidden_layers=2,
+        num_attention_heads=HEADS, intermediate_size=2 * WIDTH, pad_token_id=0,
+        max_position_embeddings=BERT_LENGTH, hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0))
 
 
 @torch.no_grad()
@@ -117,9 +119,36 @@ def new_transformer():
         if block.skip_linear is not None:
             block.skip_linear.weight.copy_(torch.eye(WIDTH, 2 * WIDTH))
     torch.nn.init.zeros_(model.proj_out.weight)
-    # 333 vectors stand for a handful of words: alike at first, they are one thing to learn to ignore.
-    torch.nn.init.normal_(model.text_embedding_padding, std=0.02)
+    warm_start(model, PixArtTransformer2DModel.from_pretrained(DONOR / "transformer").float())
     return model
+
+
+def warm_start(model, donor):
+    """What a PixArt transformer of the same widths knows and HunyuanDiT has a place for.
+
+    The donor scales, shifts and gates by the time step; HunyuanDiT only shifts, so the scales and
+    gates become weights, at their means over the time steps. Cross-attention stays new.
+    """
+    embedder, own_embedder = donor.adaln_single.emb.timestep_embedder, model.time_extra_emb
+    own_embedder.timestep_embedder.load_state_dict(embedder.state_dict())
+    torch.nn.init.zeros_(own_embedder.extra_embedder.linear_2.weight)
+    torch.nn.init.zeros_(own_embedder.extra_embedder.linear_2.bias)
+    model.pos_embed.proj.load_state_dict(donor.pos_embed.proj.state_dict())
+    times = embedder(own_embedder.time_proj(torch.arange(0, 1000, 20)))
+    linear = donor.adaln_single.linear
+    means = linear(F.silu(times)).mean(0).view(6, WIDTH)
+    for block, other in zip(model.blocks, donor.transformer_blocks):
+        _, scale, gate, shift_ff, scale_ff, gate_ff = other.scale_shift_table + means
+        block.norm1.norm.weight.copy_(1 + scale)
+        block.norm1.linear.weight.copy_(linear.weight[:WIDTH])
+        block.norm1.linear.bias.copy_(linear.bias[:WIDTH] + other.scale_shift_table[0])
+        block.norm3.weight.copy_(1 + scale_ff)
+        block.norm3.bias.copy_(shift_ff)
+        block.attn1.load_state_dict(other.attn1.state_dict(), strict=False)
+        block.ff.load_state_dict(other.ff.state_dict())
+        for last, factor in (block.attn1.to_out[0], gate), (block.ff.net[2], gate_ff):
+            last.weight.mul_(factor[:, None])
+            last.bias.mul_(factor)
 
 
 class Training:
@@ -131,7 +160,8 @@ class Training:
         self.tokenizer_2 = T5Tokenizer.from_pretrained(DONOR / "tokenizer")
         self.text_encoder_2 = T5EncoderModel.from_pretrained(DONOR / "text_encoder").float().eval()
         self.models = torch.nn.ModuleDict({
-            "text_encoder": new_text_encoder(len(self.tokenizer)), "transformer": new_transformer()})
+            "text_encoder": new_text_encoder(len(self.tokenizer)),
+            "transformer": new_transformer()})
         self.averages = copy.deepcopy(self.models)
         for block in self.models["transformer"].blocks:
             block.attn2.set_processor(SharedPaddingAttention())
@@ -165,8 +195,9 @@ class Training:
 
         # The empty caption is the last row of all of these.
         texts = [*self.captions, ""]
-        bert = self.tokenizer(texts, padding="max_length", max_length=BERT_LENGTH, return_tensors="pt")
-        t5 = self.tokenizer_2(texts, padding="max_length", max_length=T5_LENGTH, return_tensors="pt")
+        bert, t5 = (tokenizer(texts, padding="max_length", max_length=length, return_tensors="pt")
+                    for tokenizer, length in ((self.tokenizer, BERT_LENGTH),
+                                              (self.tokenizer_2, T5_LENGTH)))
         self.ids, self.mask, self.mask_2 = bert.input_ids, bert.attention_mask, t5.attention_mask
         self.states_2 = torch.cat([
             self.text_encoder_2(ids, attention_mask=mask).last_hidden_state
@@ -179,8 +210,9 @@ class Training:
         self.step, self.spent = state["step"], state["spent"]
 
     def save(self, elapsed):
-        state = {name: getattr(self, name).state_dict() for name in ("models", "averages", "optimizer")}
-        torch.save(state | {"step": self.step, "spent": elapsed}, self.out / "checkpoint.tmp")
+        state = {"models": self.models.state_dict(), "averages": self.averages.state_dict(),
+                 "optimizer": self.optimizer.state_dict(), "step": self.step, "spent": elapsed}
+        torch.save(state, self.out / "checkpoint.tmp")
         os.replace(self.out / "checkpoint.tmp", self.out / "checkpoint.pt")
 
     def run(self, seconds):
@@ -226,7 +258,8 @@ class Training:
         self.optimizer.step()
         kept = min(0.998, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
-            torch._foreach_lerp_(list(self.averages.parameters()), list(self.models.parameters()), 1 - kept)
+            for mean, value in zip(self.averages.parameters(), self.models.parameters()):
+                mean.lerp_(value, 1 - kept)
         return loss.item()
 
     def predict(self, x, t, text):
@@ -263,38 +296,34 @@ class Training:
         parts = {name: copy.deepcopy(model).half().eval() for name, model in (
             *self.averages.items(), ("text_encoder_2", self.text_encoder_2), ("vae", self.vae))}
         return HunyuanDiTPipeline(
-            **parts, tokenizer=self.tokenizer, tokenizer_2=self.tokenizer_2, scheduler=self.scheduler,
-            safety_checker=None, feature_extractor=None, requires_safety_checker=False)
+            **parts, tokenizer=self.tokenizer, tokenizer_2=self.tokenizer_2,
+            scheduler=self.scheduler, safety_checker=None, feature_extractor=None,
+            requires_safety_checker=False)
 
     def export(self):
         folder = self.out / "model"
         self.pipeline().save_pretrained(folder)
-        for name, source in ("tokenizer", self.out / "tokenizer"), ("tokenizer_2", DONOR / "tokenizer"):
+        # Tokenizers as published folders have them, not as this version of transformers saves them.
+        for name, source in (("tokenizer", self.out / "tokenizer"),
+                             ("tokenizer_2", DONOR / "tokenizer")):
             shutil.rmtree(folder / name)
             shutil.copytree(source, folder / name)
         config = folder / "tokenizer_2" / "tokenizer_config.json"
         write_json(config, json.loads(config.read_text()) | {"model_max_length": T5_LENGTH})
+        # Paths of the training machine.
         for path in folder.glob("*/config.json"):
-            # The training machine's folders are nobody's business.
             write_json(path, {key: value for key, value in json.loads(path.read_text()).items()
                               if key != "_name_or_path"})
 
     def draw_sheet(self, elapsed):
-        pipeline = HunyuanDiTPipeline.from_pretrained(self.out / "model", torch_dtype=torch.float32)
-        pipeline.set_progress_bar_config(disable=True)
-        pipeline.scheduler = DPMSolverMultistepScheduler.from_config(pipeline.scheduler.config)
-        pictures = pipeline(
-            SHEET_PROMPTS, height=emoji_vae.SIDE, width=emoji_vae.SIDE, num_inference_steps=20,
-            guidance_scale=5.0, use_resolution_binning=False,
-            generator=[torch.Generator().manual_seed(seed) for seed in range(len(SHEET_PROMPTS))]).images
-        sheet = Image.new("RGB", (8 * emoji_vae.SIDE, 2 * emoji_vae.SIDE))
-        for i, picture in enumerate(pictures):
-            sheet.paste(picture, (i % 8 * emoji_vae.SIDE, i // 8 * emoji_vae.SIDE))
-        sheet.save(self.out / f"sheet-{elapsed / 60:03.0f}min.png")
+        pipeline = draw_hunyuan.load(self.out / "model", "dpm")
+        latents = draw_hunyuan.draw(pipeline, SHEET_PROMPTS, first_seed=0, steps=20, guidance=5.0)
+        draw_hunyuan.sheet(emoji_vae.decode(pipeline.vae, latents),
+                           self.out / f"sheet-{elapsed / 60:03.0f}min.png")
 
 
 class SharedPaddingAttention:
-    """Cross-attention over (padding [333, width], text [batch, n, width], present [batch, 333 + n]).
+    """Cross-attention with keys padding [333, width] and text [batch, n, width], where present.
 
     As HunyuanAttnProcessor2_0 on the padding with the text written over its first positions: the
     order of keys does not matter to attention, so the text may follow instead.
@@ -328,7 +357,8 @@ def pool(pooler, states):
                   for layer in (pooler.k_proj, pooler.v_proj))
     scores = torch.einsum("bhe,hed->bhd", query, key) @ x.transpose(1, 2)
     mixed = (scores / query.shape[-1] ** 0.5).softmax(-1) @ x
-    return pooler.c_proj(torch.einsum("bhd,hed->bhe", mixed, value).flatten(1) + pooler.v_proj.bias)
+    texts = torch.einsum("bhd,hed->bhe", mixed, value).flatten(1)
+    return pooler.c_proj(texts + pooler.v_proj.bias)
 
 
 if __name__ == "__main__":
