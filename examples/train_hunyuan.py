@@ -50,6 +50,31 @@ DONOR = EXAMPLES / "emoji-pixart"
 WIDTH, HEADS, LAYERS = 256, 4, 6
 BERT_LENGTH, T5_LENGTH = 77, 256
 BATCH, RATE = 32, 8e-4
+MODEL_CARD = """\
+# emoji-hunyuan: a small, real HunyuanDiT pipeline
+
+A trained text-to-image diffusion transformer in the ordinary diffusers folder layout
+(`HunyuanDiTPipeline`), small enough for a demo and for tests: it draws 128x128 emoji from their
+English names ("red heart", "christmas tree"). Only widths and depths differ from HunyuanDiT v1.2.
+
+| part | class | size |
+|---|---|---|
+| tokenizer | BertTokenizer, 77 tokens | the captions' words, characters |
+| text_encoder | BertModel, width 256, 2 layers, 4 heads | 1.3 M parameters |
+| tokenizer_2 | T5Tokenizer of emoji-pixart, 256 tokens | 1,428 pieces |
+| text_encoder_2 | T5EncoderModel of emoji-pixart | 1.7 M parameters |
+| transformer | HunyuanDiT2DModel, width 256, 6 layers (2 with skips), patch 2 | 8.7 M parameters |
+| vae | AutoencoderKL of emoji-pixart and one more level: factor 8, latents 4x16x16 | 0.8 M |
+| scheduler | DDPMScheduler, v-prediction, the settings of HunyuanDiT v1.2 | |
+
+The weights are F16. Pass `use_resolution_binning=False, height=128, width=128`. Made by
+`examples/train_hunyuan.py`; it knows the 330 names of `examples/captions.txt`.
+
+Trained on pictures rendered from the Noto Color Emoji font (Google; SIL Open Font License 1.1,
+artwork Apache License 2.0). The weights are offered under the Apache License 2.0. Keep this note
+with the model. Limits: it draws what it has seen and little beyond; metrics that compare with
+photographs mean nothing here.
+"""
 SHEET_PROMPTS = (EXAMPLES / "prompts.txt").read_text().splitlines()[:16]
 
 
@@ -310,6 +335,7 @@ class Training:
             shutil.copytree(source, folder / name)
         config = folder / "tokenizer_2" / "tokenizer_config.json"
         write_json(config, json.loads(config.read_text()) | {"model_max_length": T5_LENGTH})
+        (folder / "README.md").write_text(MODEL_CARD)
         # Paths of the training machine.
         for path in folder.glob("*/config.json"):
             write_json(path, {key: value for key, value in json.loads(path.read_text()).items()
