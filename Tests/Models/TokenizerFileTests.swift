@@ -9,6 +9,10 @@ private struct Record: Decodable {
   let tokenizer: String
   let prompt: String
   let ids: [Int32]
+
+  func contains(anyOf scalars: [Unicode.Scalar]) -> Bool {
+    prompt.unicodeScalars.contains(where: scalars.contains)
+  }
 }
 
 /// Saved by transformers, with two tokens added, one of them only as a word of its own.
@@ -19,7 +23,15 @@ private struct Record: Decodable {
   let unigram = try SentencePieceTokenizer(folder: References.path("tokenizer-json/unigram"))
   let wordPiece = try WordPieceTokenizer(folder: References.path("tokenizer-json/wordpiece"))
   #expect(records.count == 106)
-  for record in records {
+  // Where the tokenizer of transformers 5 and the SentencePiece library differ (U+0085, stacked
+  // combining marks), ours follows the library, as it does from spiece.model.
+  let differing: [Unicode.Scalar] = ["\u{85}", "\u{302}"]
+  let (compared, left) = (
+    records.filter { $0.tokenizer != "unigram" || !$0.contains(anyOf: differing) },
+    records.filter { $0.tokenizer == "unigram" && $0.contains(anyOf: differing) }
+  )
+  #expect(left.count == 2)
+  for record in compared {
     let found =
       record.tokenizer == "unigram"
       ? try unigram.ids(of: record.prompt) + [unigram.endID]

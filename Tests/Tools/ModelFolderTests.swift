@@ -157,7 +157,7 @@ struct ModelFolderTests {
       }
     }
     let root = here.file("models--a--b")
-    #expect(try refusal(root).contains("name \(here.file(snapshot))\n"))
+    #expect(try refusal(root).contains("name \(here.file(snapshot))"))
     #expect(try draw(here.file(snapshot)).png == draw(ModelFolderTests.example).png)
     let picture = try draw(fixture.packed).png
     let model = ["-m", here.file(snapshot)]

@@ -141,8 +141,9 @@ package struct ModelFolder: Sendable {
 
 /// What a folder holds.
 extension ModelFolder {
+  /// Also for a link to nothing, which whoever opens it says.
   private static func exists(_ path: String) -> Bool {
-    FileManager.default.fileExists(atPath: path)
+    (try? FileManager.default.attributesOfItem(atPath: path)) != nil
   }
 
   private static func isFolder(_ path: String) -> Bool {

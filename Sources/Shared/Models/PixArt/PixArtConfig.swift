@@ -34,6 +34,8 @@ package struct PixArtConfig: Sendable {
   ///   - config: its settings.
   ///   - weights: its tensors.
   ///   - other: the pipeline that the parts from elsewhere were made for.
+  /// - Returns: a class of pipelines in diffusers.
+  /// - Throws: `Failure` for a setting of another type.
   static func pipeline(
     of config: ModelConfig, _ weights: any TensorSource, other: String
   ) throws -> String {
@@ -42,7 +44,7 @@ package struct PixArtConfig: Sendable {
   }
 
   private static func hasSizeEmbedders(_ weights: any TensorSource) -> Bool {
-    weights.find("adaln_single.emb.resolution_embedder.linear_1.weight") != nil
+    weights.names.contains { $0.hasPrefix("adaln_single.emb.resolution_embedder.") }
   }
 
   /// Reads `config`, and from `weights` what it may leave open: whether there are embedders of the
