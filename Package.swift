@@ -63,7 +63,8 @@ let package = Package(
     stage(
       "RoundStage", "Round",
       [
-        "Reconstruction", "Rounding", "Pipeline", "Kernels", "Inspection", "Streams", "Formats",
+        "Reconstruction", "Rounding", "Pipeline", "Sampling", "Kernels", "Inspection", "Streams",
+        "Formats",
         "Tensors", "Platform",
       ]),
     stage("PackStage", "Pack", ["Export", "Streams", "Formats", "Tensors", "Platform"]),
@@ -72,7 +73,7 @@ let package = Package(
       [
         "Pipeline", "Models", "Layers", "Sampling", "Streams", "Formats", "Tensors", "Platform",
       ]),
-    layer("CommandLine", ["Sampling", "Platform", argumentParser]),
+    layer("CommandLine", ["Sampling", "Tensors", "Platform", argumentParser]),
 
     // The library, in the order the data flows (top: nearest to the tools).
     layer("Inspection", ["Streams", "Formats", "Tensors", "Platform"]),

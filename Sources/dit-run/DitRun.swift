@@ -20,14 +20,19 @@ struct DitRun: Tool {
         dit-run -m emoji-pixart -p "red heart" -o heart.png
         fpq-stats -m emoji-pixart -f captions.txt | fpq-round | fpq-pack |
           dit-run -p "red heart" > heart.png
+
+      Text states can be kept. --embeds-cache has a file for each text and encoder, which it knows \
+      by the encoder's and tokenizer's files: their bytes, and of those above 16 MiB size, time of \
+      writing and samples. A file of --prompt-embeds has the prompts as JSON in fpq.prompts, and of \
+      prompt i prompt.<i>.states [tokens][channels] and prompt.<i>.mask [tokens], for a second \
+      encoder states_2 and mask_2; examples/prompt_embeds.py makes it with diffusers.
       """)
 
   @Option(
     name: [.short, .long], help: "Model folder or packed file; - is a packed stream on stdin.")
   var model = "-"
 
-  @Option(help: "Folder of the other parts for a packed file (default: where it was packed from).")
-  var base: String?
+  @OptionGroup(title: "Model") var folder: ModelArguments
 
   @Option(name: [.short, .long], help: "What to draw.")
   var prompt: String?
@@ -36,6 +41,7 @@ struct DitRun: Tool {
   var promptFile: String?
 
   @OptionGroup(title: "Sampling") var sampling: SamplingArguments
+  @OptionGroup(title: "Text") var text: TextArguments
 
   @Option(
     name: [.customShort("b"), .long], help: "Pictures of each prompt, with consecutive seeds.")
@@ -66,6 +72,10 @@ struct DitRun: Tool {
   var saveLatents: String?
 
   @Option(
+    help: "Write the text states of all prompts to this safetensors file, for --prompt-embeds.")
+  var savePromptEmbeds: String?
+
+  @Option(
     help: "Keep inner values of the first picture: PATTERN@STEP, as transformer_blocks.0.*@3.")
   var dump: String?
 
@@ -84,6 +94,9 @@ struct DitRun: Tool {
     guard !(promptFile == "-" && model == "-") else {
       throw ValidationError("stdin cannot be both the model and the prompts")
     }
+    guard text.promptEmbeds == nil || savePromptEmbeds == nil else {
+      throw ValidationError("--prompt-embeds and --save-prompt-embeds exclude each other")
+    }
     guard batchCount > 0 else { throw ValidationError("--batch-count must be at least 1") }
   }
 
@@ -91,7 +104,7 @@ struct DitRun: Tool {
     running.apply()
     var stage = GenerateImages()
     stage.model = model
-    stage.base = base
+    stage.folderOptions = folder.options
     stage.prompts = try promptFile.map(readPrompts) ?? [prompt ?? ""]
     stage.sampling = sampling.options
     stage.sampling.tilesDecoding = vaeTiling
@@ -103,7 +116,8 @@ struct DitRun: Tool {
     stage.latentsPath = latents
     stage.savedLatentsPath = saveLatents
     stage.dump = try dump.map { try DumpRequest($0, path: dumpFile) }
-    stage.promptLength = sampling.maxSequenceLength
+    stage.text = text.options(sampling)
+    stage.savedEmbedsPath = savePromptEmbeds
     stage.writesMetadata = metadata
     stage.isVerbose = running.verbose
     try stage.run()

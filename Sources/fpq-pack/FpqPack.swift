@@ -29,6 +29,8 @@ struct FpqPack: Tool {
   @Option(name: [.short, .long], help: "Model folder (default: the one of the statistics).")
   var model: String?
 
+  @OptionGroup(title: "Model") var folder: ModelArguments
+
   @Option(
     help: ArgumentHelp(
       "Activation format the model runs with: e2m3 (default), e3m4:token, int8, none (W4A16).",
@@ -60,6 +62,7 @@ struct FpqPack: Tool {
     stage.inputs = input
     stage.output = output
     stage.model = model
+    stage.folderOptions = folder.options
     stage.activations = activations
     stage.attention = attention
     stage.links = link

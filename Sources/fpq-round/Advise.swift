@@ -25,6 +25,7 @@ struct Advise: ParsableCommand {
   var tsv = false
 
   @OptionGroup(title: "Files") var files: FileArguments
+  @OptionGroup(title: "Model") var folder: ModelArguments
   @OptionGroup(title: "Weights") var recipe: RecipeArguments
   @OptionGroup(title: "Running") var running: RunArguments
 
@@ -40,6 +41,7 @@ struct Advise: ParsableCommand {
       bits: bits, recipe: recipe.recipe, groupSize: recipe.groupSize)
     stage.statistics = files.input
     stage.model = files.model
+    stage.folderOptions = folder.options
     stage.layerPattern = files.layers
     stage.isVerbose = running.verbose
     return stage

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandLine
 import Formats
 import Platform
 import RoundStage
@@ -44,6 +45,10 @@ extension Round {
     }
     if blocks.samples != nil, settings.samples == nil {
       throw ValidationError("--samples needs --inputs quantized or --objective block")
+    }
+    if text.promptEmbeds != nil || text.embedsCache != nil, settings.samples == nil {
+      throw ValidationError(
+        "--prompt-embeds and --embeds-cache need --inputs quantized or --objective block")
     }
     if blocks.tuneCodes, method != .descent {
       throw ValidationError("--tune-codes needs --method descent; adaround chooses codes anyway")

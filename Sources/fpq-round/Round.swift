@@ -31,11 +31,13 @@ struct Round: ParsableCommand {
     helpNames: [.short, .long])
 
   @OptionGroup(title: "Files") var files: FileArguments
+  @OptionGroup(title: "Model") var folder: ModelArguments
   @OptionGroup(title: "Files") var result: ResultArguments
   @OptionGroup(title: "Weights") var recipe: RecipeArguments
   @OptionGroup(title: "Weights") var weights: WeightArguments
   @OptionGroup(title: "Inputs") var preparation: InputArguments
   @OptionGroup(title: "Blocks") var blocks: BlockArguments
+  @OptionGroup(title: "Text") var text: TextArguments
   @OptionGroup(title: "Reports") var reports: ReportArguments
   @OptionGroup(title: "Running") var running: RunArguments
 
@@ -45,11 +47,13 @@ struct Round: ParsableCommand {
     var stage = RoundModel(settings)
     stage.statistics = files.input
     stage.model = files.model
+    stage.folderOptions = folder.options
     stage.layerPattern = files.layers
     stage.output = result.output
     stage.reportPath = reports.report
     stage.heldOut = reports.heldOut
     stage.tracePath = reports.trace
+    stage.text = text.options()
     stage.isVerbose = running.verbose
     if let groupSize = recipe.groupSize,
       let shared = try settings.namedFormats().first(where: { $0.sharedBit != nil })

@@ -24,6 +24,8 @@ struct FpqStats: Tool {
   @Option(name: [.short, .long], help: "Model folder in the diffusers layout.")
   var model: String?
 
+  @OptionGroup(title: "Model") var folder: ModelArguments
+
   @Option(
     name: [.customShort("f"), .long], help: "File with one calibration prompt per line; - is stdin."
   )
@@ -54,6 +56,7 @@ struct FpqStats: Tool {
   var merge: [String] = []
 
   @OptionGroup(title: "Sampling") var sampling: SamplingArguments
+  @OptionGroup(title: "Text") var text: TextArguments
   @OptionGroup(title: "Running") var running: RunArguments
 
   func validate() throws {
@@ -76,9 +79,10 @@ struct FpqStats: Tool {
     guard merge.isEmpty else { return try mergeStatistics(merge, to: output) }
     var stage = CollectStatistics()
     stage.model = model ?? ""
+    stage.folderOptions = folder.options
     stage.prompts = try readPrompts(promptFile ?? "-")
     stage.sampling = sampling.options
-    stage.promptLength = sampling.maxSequenceLength
+    stage.text = text.options(sampling)
     stage.seed = sampling.seed
     stage.tokensPerSample = tokensPerSample
     stage.skip = skip

@@ -19,7 +19,8 @@ import Testing
     let io = golden.io
     let config = try ModelConfig(References.path("block-gradients/config.json"))
     block = try PixArtBlock(
-      index: 0, config: PixArtConfig(config), parts: TransformerParts(config: config, weights: io))
+      index: 0, config: PixArtConfig(config, weights: io),
+      parts: TransformerParts(config: config, weights: io))
   }
 
   /// What the block reads, as variables.

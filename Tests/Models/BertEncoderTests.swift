@@ -21,7 +21,8 @@ private struct BertCase {
   }
 
   func encode(_ encoder: BertEncoder, _ observer: Recorder? = nil) throws -> Matrix {
-    try encoder.encode(ids: ids, mask: mask, batch: batch, observer: observer)
+    try encoder.encode(
+      [TextBatch(ids: ids, mask: mask, samples: batch)], observer: observer)[0]
   }
 }
 
@@ -71,9 +72,17 @@ private struct BertCase {
   let both = try test.encode(encoder).values
   let length = test.ids.count / test.batch
   let last = (test.batch - 1) * length
+  let texts = try [last, 0].map { start in
+    let range = start..<(start + length)
+    return try TextBatch(ids: Array(test.ids[range]), mask: Array(test.mask[range]), samples: 1)
+  }
+  var layers = 0
   let alone = try encoder.encode(
-    ids: Array(test.ids[last...]), mask: Array(test.mask[last...]), batch: 1)
-  #expect(alone.values == Array(both[(last * encoder.width)...]))
+    texts + [try TextBatch(ids: [5], mask: [true], samples: 1)], observer: nil
+  ) { layers += 1 }
+  #expect(alone[0].values == Array(both[(last * encoder.width)...]))
+  #expect(alone[1].values == Array(both[..<(length * encoder.width)]))
+  #expect(layers == encoder.blockCount)
   let threads = Parallel.threads
   Parallel.threads = 1
   defer { Parallel.threads = threads }
@@ -88,23 +97,24 @@ private struct BertCase {
       "\(file): embeddings.word_embeddings.weight",
       "expected token ids below \(encoder.vocabulary), found \(id)")
     #expect(throws: failure) {
-      try encoder.encode(ids: [3, id, 1], mask: [true, true, true], batch: 1)
+      try encoder.encode([TextBatch(ids: [3, id, 1], mask: [true, true, true], samples: 1)])
     }
   }
   #expect(throws: Failure("text 0: expected real tokens, then padding")) {
-    try encoder.encode(ids: [3, 1], mask: [false, true], batch: 1)
+    try TextBatch(ids: [3, 1], mask: [false, true], samples: 1)
   }
   let longest = encoder.longest
-  _ = try encoder.encode(
-    ids: Array(repeating: 5, count: longest), mask: Array(repeating: true, count: longest), batch: 1
-  )
+  func text(_ length: Int) throws -> TextBatch {
+    try TextBatch(
+      ids: Array(repeating: 5, count: length), mask: Array(repeating: true, count: length),
+      samples: 1)
+  }
+  _ = try encoder.encode([text(longest)])
   let failure = Failure(
     "\(file): embeddings.position_embeddings.weight",
     "expected at most \(longest) tokens, found \(longest + 1)")
   #expect(throws: failure) {
-    try encoder.encode(
-      ids: Array(repeating: 5, count: longest + 1),
-      mask: Array(repeating: true, count: longest + 1), batch: 1)
+    try encoder.encode([text(longest + 1)])
   }
 }
 

@@ -112,18 +112,27 @@ import Testing
   }
 
   @Test func `absent keys follow the rules of the original`() throws {
-    let alpha = try PixArtConfig(ModelCase("pixart-alpha").config)
+    let golden = try ModelCase("pixart-alpha")
+    let alpha = try PixArtConfig(golden.config, weights: golden.weights)
     #expect(alpha.usesSizeConditions)
     #expect(alpha.interpolationScale == 2)
-    let golden = try ModelCase("pixart-alpha")
-    let small = try PixArtConfig(golden.config(changing: "sample_size", to: "64"))
-    #expect(!small.usesSizeConditions)
-    #expect(small.interpolationScale == 1)
-    let explicit = try PixArtConfig(
-      golden.config(changing: "use_additional_conditions", to: "false"))
-    #expect(!explicit.usesSizeConditions)
-    let tiny = try PixArtConfig(golden.config(changing: "sample_size", to: "32"))
-    #expect(tiny.interpolationScale == 1)
+    for (size, scale) in [("64", 1.0), ("32", 1), ("256", 4)] {
+      let other = try PixArtConfig(
+        golden.config(changing: "sample_size", to: size), weights: golden.weights)
+      #expect(other.interpolationScale == scale)
+    }
+  }
+
+  /// Early files of Sigma leave the key out: there the original asks for tensors that are not there.
+  @Test func `without a key the tensors say whether sizes are read`() throws {
+    let (golden, sigma) = (try ModelCase("pixart-alpha"), try ModelCase("pixart-sigma"))
+    let key = "use_additional_conditions"
+    #expect(golden.config.json[key] == .null)
+    #expect(try !PixArtConfig(golden.config, weights: sigma.weights).usesSizeConditions)
+    for (value, weights) in [("false", golden.weights), ("true", sigma.weights)] {
+      let config = try PixArtConfig(golden.config(changing: key, to: value), weights: weights)
+      #expect(config.usesSizeConditions == (value == "true"))
+    }
   }
 
   @Test func `missing and misshapen tensors are refused`() throws {

@@ -11,6 +11,20 @@ private struct Case {
   let batch: Int
   let file: SafetensorsFile
 
+  /// All its texts at once.
+  var text: TextBatch { get throws { try TextBatch(ids: ids, mask: mask, samples: batch) } }
+
+  /// Its texts one by one.
+  var texts: [TextBatch] {
+    get throws {
+      let length = ids.count / batch
+      return try (0..<batch).map { text in
+        let range = (text * length)..<((text + 1) * length)
+        return try TextBatch(ids: Array(ids[range]), mask: Array(mask[range]), samples: 1)
+      }
+    }
+  }
+
   init(_ name: String) throws {
     file = try References.tensors("\(name)/io.safetensors")
     let tensor = try file.tensor("input_ids")
@@ -31,8 +45,7 @@ func `encoder matches transformers`(_ name: String) throws {
   let largest = Float(try #require(config.json["tolerance"]?["output_max_abs"]?.double))
   let encoder = try T5Encoder(folder: References.path(name))
   let recorder = Recorder()
-  let output = try encoder.encode(
-    ids: test.ids, mask: test.mask, batch: test.batch, observer: recorder)
+  let output = try encoder.encode([test.text], observer: recorder)[0]
   #expect(output.rows == test.ids.count)
   #expect(output.columns == encoder.width)
   let expected = try test.file.tensor("output").floats()
@@ -92,11 +105,41 @@ func `position bias matches transformers`(_ name: String) throws {
 @Test func `encoding does not depend on threads or batch`() throws {
   let test = try Case("t5-a")
   let encoder = try T5Encoder(folder: References.path("t5-a"))
-  let both = try encoder.encode(ids: test.ids, mask: test.mask, batch: test.batch).values
+  let both = try encoder.encode([test.text])[0].values
   let threads = Parallel.threads
   Parallel.threads = 1
   defer { Parallel.threads = threads }
-  #expect(try encoder.encode(ids: test.ids, mask: test.mask, batch: test.batch).values == both)
+  #expect(try encoder.encode([test.text])[0].values == both)
+}
+
+/// Of texts of several lengths, in any order and number.
+@Test func `each text has the states that it has alone, whatever the others are`() throws {
+  let encoder = try T5Encoder(folder: References.path("t5-a"))
+  let whole = try Case("t5-a").texts
+  let short = try TextBatch(ids: [7, 1], mask: [true, true], samples: 1)
+  let texts = [short] + whole + [try TextBatch(ids: [1], mask: [true], samples: 1)]
+  let alone = try texts.map { try encoder.encode([$0])[0].values }
+  #expect(Set(alone).count == texts.count)
+  var blocks = 0
+  let together = try encoder.encode(texts, observer: nil) { blocks += 1 }
+  #expect(together.map(\.values) == alone)
+  #expect(blocks == encoder.blockCount)
+  #expect(try encoder.encode(texts.reversed()).map(\.values) == alone.reversed())
+  #expect(try encoder.encode([]).isEmpty)
+}
+
+/// A block's weights are asked for by the texts one after the other, before the next block's.
+@Test func `a block runs over all texts before the next one does`() throws {
+  let encoder = try T5Encoder(folder: References.path("t5-a"))
+  let texts = try Case("t5-a").texts
+  try #require(texts.count > 1 && encoder.blockCount > 1)
+  let recorder = Recorder()
+  _ = try encoder.encode(texts, observer: recorder)
+  let blocks = recorder.sites.map { $0.layers[0].split(separator: ".")[2] }
+  let expected = (0..<encoder.blockCount).flatMap {
+    Array(repeating: Substring("\($0)"), count: 4 * texts.count)
+  }
+  #expect(blocks == expected)
 }
 
 @Test func `bad ids and masks are refused`() throws {
@@ -105,12 +148,12 @@ func `position bias matches transformers`(_ name: String) throws {
   for id in [-1, Int32(encoder.vocabulary), .max] {
     let failure = Failure(place, "expected token ids below \(encoder.vocabulary), found \(id)")
     #expect(throws: failure) {
-      try encoder.encode(ids: [3, id, 1], mask: [true, true, true], batch: 1)
+      try encoder.encode([TextBatch(ids: [3, id, 1], mask: [true, true, true], samples: 1)])
     }
   }
   for mask in [[false, false], [false, true]] {
     #expect(throws: Failure("text 0: expected real tokens, then padding")) {
-      try encoder.encode(ids: [3, 1], mask: mask, batch: 1)
+      try TextBatch(ids: [3, 1], mask: mask, samples: 1)
     }
   }
 }

@@ -183,14 +183,6 @@ private func file(_ lines: [String], end: String = "\n") -> Data {
 @Test func `damaged vocabularies are refused`() throws {
   let expected = "vocab.txt: expected a vocabulary, a piece on each line, found"
   #expect(try refusal(nil) == "\(expected) none")
-  let folder = try TemporaryFolder()
-  try folder.write("tokenizer_config.json", "{}".utf8)
-  try folder.write("tokenizer.json", "{}".utf8)
-  #expect(
-    throws: Failure(
-      folder.file("vocab.txt"),
-      "expected a vocabulary, a piece on each line, found only tokenizer.json, which is not read")
-  ) { try WordPieceTokenizer(folder: folder.path) }
   #expect(try refusal(Data()) == "\(expected) an empty file")
   #expect(
     try refusal(file(plain) + [0xFF, 0xFE]) == "vocab.txt: expected UTF-8, found other bytes")

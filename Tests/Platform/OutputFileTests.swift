@@ -48,6 +48,21 @@ private func mode(_ path: String) -> mode_t {
   #expect(try folder.contents == ["out"])
 }
 
+/// A killed process leaves what it wrote under its temporary name; one that runs still writes it.
+@Test func `what killed processes left is removed`() throws {
+  let folder = try TemporaryFolder()
+  // Above any number that Linux gives.
+  let dead = ["out.4194305.part", "out.4194305-1.part"]
+  let other = [
+    "out.\(getppid()).part", "out.part", "other.4194305.part", "out.x.part", "out.1.txt",
+  ]
+  for name in dead + other { try folder.write(name, "half".utf8) }
+  let output = try OutputFile(folder.file("out"))
+  try output.write("whole".utf8)
+  try output.commit()
+  #expect(try folder.contents == (other + ["out"]).sorted())
+}
+
 @Test func `a folder is refused before any work`() throws {
   let folder = try TemporaryFolder()
   #expect(throws: Failure(folder.path, "expected a file to write, found a folder")) {

@@ -120,7 +120,7 @@ private func refusal(_ text: String, override name: String? = nil, steps: Int = 
   #expect(
     try refusal("{\"_class_name\": \"PNDMScheduler\"}")
       == "\(file): _class_name: expected one of DPMSolverMultistepScheduler, DDIMScheduler, "
-      + "EulerDiscreteScheduler, DDPMScheduler, found PNDMScheduler")
+      + "EulerDiscreteScheduler, DDPMScheduler, found PNDMScheduler; --scheduler takes another")
   #expect(
     try refusal("{\(dpm), \"algorithm_type\": \"sde-dpmsolver++\"}")
       == "\(file): algorithm_type: expected dpmsolver++, found sde-dpmsolver++")

@@ -11,6 +11,7 @@ struct LayerRoleTests {
     LayerRole("blocks.1.to_k", site: "blocks.1.qkv", kind: .key, block: "blocks.1"),
     LayerRole("blocks.1.down", kind: .feedForwardOutput, block: "blocks.1", readsGELU: true),
     LayerRole("blocks.1.both", kind: .skip, block: "blocks.1", parts: 2),
+    LayerRole("blocks.1.time", statistics: "time", kind: .conditioning, block: "blocks.1"),
   ])
   private static let text = """
     [{"name":"pos_embed.proj","kind":"embedding"},\
@@ -18,7 +19,8 @@ struct LayerRoleTests {
     {"name":"blocks.1.to_q","site":"blocks.1.qkv","kind":"query","block":"blocks.1"},\
     {"name":"blocks.1.to_k","site":"blocks.1.qkv","kind":"key","block":"blocks.1"},\
     {"name":"blocks.1.down","kind":"feed_forward_output","block":"blocks.1","gelu":1},\
-    {"name":"blocks.1.both","kind":"skip","block":"blocks.1","parts":2}]
+    {"name":"blocks.1.both","kind":"skip","block":"blocks.1","parts":2},\
+    {"name":"blocks.1.time","statistics":"time","kind":"conditioning","block":"blocks.1"}]
     """
 
   @Test func `what usually holds is left out of the text`() throws {
@@ -29,14 +31,23 @@ struct LayerRoleTests {
   @Test func `sites and patterns follow from the roles`() {
     #expect(
       Self.roles.sites == [
-        "blocks.1.both", "blocks.1.down", "blocks.1.qkv", "pos_embed.proj", "time",
+        "blocks.1.both", "blocks.1.down", "blocks.1.qkv", "blocks.1.time", "pos_embed.proj", "time",
       ])
     #expect(
       Self.roles.readers(of: "blocks.1.qkv").map(\.name) == ["blocks.1.to_q", "blocks.1.to_k"])
     #expect(
       Self.roles.all.map(\.pattern) == [
-        "pos_embed.proj", "time", "*.to_q", "*.to_k", "*.down", "*.both",
+        "pos_embed.proj", "time", "*.to_q", "*.to_k", "*.down", "*.both", "*.time",
       ])
+  }
+
+  @Test func `values that several sites read are observed once`() {
+    #expect(
+      Self.roles.observedSites == [
+        "blocks.1.both", "blocks.1.down", "blocks.1.qkv", "pos_embed.proj", "time",
+      ])
+    #expect(Self.roles.statistics(of: "blocks.1.time") == "time")
+    #expect(Self.roles.statistics(of: "blocks.1.qkv") == "blocks.1.qkv")
   }
 
   @Test(arguments: [

@@ -47,7 +47,7 @@ struct GreedyRecipeTests {
     throws
   {
     let (codes, packed) = try pack(bits: bits)
-    let statistics = try SafetensorsFile(fixture.stats)
+    let statistics = try StatisticsFile(fixture.stats)
     for path in [codes, packed] {
       let file = try SafetensorsFile(path)
       #expect(file.metadata["fpq.activations"] == nil)
@@ -63,7 +63,7 @@ struct GreedyRecipeTests {
         let site = try #require(entry.input.site)
         let scale = try file.tensor("\(site).input_scale", shape: []).floats()[0]
         let format = try NumberFormat(String(words[0]))
-        let absmax = try statistics.tensor("\(site).absmax").floats().max() ?? 0
+        let absmax = try statistics.statistics(of: site).absmax.max() ?? 0
         // A clip of the search, by some roundings of f32.
         let clip = scale * Float(format.maxCode) / absmax
         #expect((0.0999...1.2001).contains(clip), "\(site): \(clip)")

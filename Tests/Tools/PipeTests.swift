@@ -93,6 +93,20 @@ struct PipeTests {
     #expect(try here.contents == ["a", "b"])
   }
 
+  /// All prompts are in the resume file then, which becomes the result.
+  @Test func `a run that kept a file to resume from leaves the bytes of one run`() throws {
+    let result = try Shell.script("\(stage) --resume --resume-interval 1 -o stats", in: here.path)
+    #expect(result.status == 0, "\(result.error)")
+    #expect(try contents(here.file("stats")) == contents(fixture.stats))
+    #expect(try here.contents == ["stats"])
+  }
+
+  /// The text is the same for all blocks, and so are its statistics.
+  @Test func `statistics of what all blocks read stand in the file once`() throws {
+    let names = try SafetensorsFile(fixture.stats).names.filter { $0.hasSuffix(".attn2.kv.gram") }
+    #expect(names == ["transformer_blocks.0.attn2.kv.gram"])
+  }
+
   @Test func `a killed run resumes to the bytes of one run`() throws {
     let killed = try Shell.script(
       """

@@ -37,7 +37,7 @@ pack() { # ROUND-OPTIONS...: packed.safetensors, and what it took in facts.tsv
   ) > "$work/times" 2> "$work/log"
   fpq-pack -t 1 -i "$work/codes.safetensors" -o "$work/packed.safetensors" --verify 2>> "$work/log"
   {
-    sed -n -e 's/.* peak memory \([0-9]*\) MB/(megabytes)\t\1/p' \
+    sed -n -e 's/.* peak memory \([0-9]*\) MB.*/(megabytes)\t\1/p' \
       -e 's/.* layers at \([0-9.]*\) bits.* at \([0-9.]*\);.*/(bits)\t\1\n(model bits)\t\2/p' \
       "$work/log"
     # The second line is the user and system time of the processes that the shell has run.

@@ -39,8 +39,9 @@ package func mergeStatistics(_ paths: [String], to outputPath: String) throws {
     return mergedEntry(name, parts)
   }
   let metadata = StatisticsFile.metadata(
-    model: first.metadata.model, sha256: first.metadata.modelSHA256, settings: first.settings,
-    roles: first.roles, prompts: prompts)
+    model: first.metadata.model, options: first.metadata.options, unused: first.metadata.unused,
+    sha256: first.metadata.modelSHA256, settings: first.settings, roles: first.roles,
+    prompts: prompts)
   try SafetensorsWriter.write(entries, metadata: metadata.dictionary, to: output)
   try output.commit()
   Console.say("merged \(shards.count) files, \(prompts.count) prompts, \(first.sites.count) sites")

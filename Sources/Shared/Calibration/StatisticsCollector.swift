@@ -24,7 +24,9 @@ package final class StatisticsCollector: LayerObserver {
   }
 
   package func observe(_ layers: [LayerRole], input: Matrix, samples: Int, valid: [Bool]?) {
-    guard let site = layers.first?.site else { return }
+    // The same values are seen where they are read first.
+    guard let role = layers.first, role.statistics == role.site else { return }
+    let site = role.site
     let accumulator =
       sites[site] ?? SiteAccumulator(SiteStatistics(site: site, channels: input.columns))
     sites[site] = accumulator
@@ -50,7 +52,7 @@ package final class StatisticsCollector: LayerObserver {
   ///   - place: names the model.
   /// - Throws: `Failure` naming the first layer whose site saw no row.
   package func check(_ roles: LayerRoles, place: String) throws {
-    for role in roles.all where sites[role.site].map({ $0.statistics.count == 0 }) ?? true {
+    for role in roles.all where sites[role.statistics].map({ $0.statistics.count == 0 }) ?? true {
       throw Failure("\(place): \(role.name)", "expected inputs to sum up, saw none")
     }
   }

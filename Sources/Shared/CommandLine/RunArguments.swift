@@ -22,5 +22,6 @@ package struct RunArguments: ParsableArguments {
   /// Puts the options into force.
   package func apply() {
     if let threads { Parallel.threads = threads }
+    if verbose { Memory.watch() }
   }
 }

@@ -6,12 +6,18 @@ import Tensors
 /// weights replaced.
 ///
 /// It is built under a temporary name beside the target and renamed when whole, so that a folder
-/// that can be seen is complete.
+/// that can be seen is complete. A link to a folder is followed. Links inside the original are too:
+/// a copy needs the original no more.
 package final class PackedFolder {
   package static let weightsName = "transformer/diffusion_pytorch_model.safetensors"
 
+  /// As the user gave it.
+  private let name: String
+  /// Where the folder comes to stand.
   private let target: String
   private let temporary: String
+  private let original: ModelFolder
+  private let links: Bool
   private var committed = false
   /// What an interrupt must remove.
   private var slots: [Int32] = []
@@ -21,35 +27,53 @@ package final class PackedFolder {
   /// - Throws: `Failure` when `target` exists as anything but an earlier packed folder or an empty
   ///   one, or cannot be written.
   package init(_ target: String, original: ModelFolder, links: Bool) throws {
-    let files = FileManager.default
-    self.target = target.hasSuffix("/") ? String(target.dropLast()) : target
+    name = target.count > 1 && target.hasSuffix("/") ? String(target.dropLast()) : target
+    self.target = OutputFile.followingLinks(name)
     temporary = "\(self.target).\(ProcessInfo.processInfo.processIdentifier).part"
-    if files.fileExists(atPath: self.target) {
-      let contents = (try? files.contentsOfDirectory(atPath: self.target)) ?? ["?"]
-      guard contents.isEmpty || (try? ModelFolder(self.target)) != nil else {
-        throw Failure(
-          self.target, "expected a model folder to replace or a new name, found other files")
-      }
-      guard
-        URL(fileURLWithPath: self.target).resolvingSymlinksInPath()
-          != URL(fileURLWithPath: original.path).resolvingSymlinksInPath()
-      else { throw Failure(self.target, "expected another folder than the original model") }
-    }
+    (self.original, self.links) = (original, links)
+    try PackedFolder.checkReplaceable(self.target, original: original, name: name)
     do {
       try makeFolder(temporary)
       try makeFolder("\(temporary)/transformer")
-      try copy("transformer/config.json", from: original.path)
-      for part in original.parts + ["model_index.json"] where part != "transformer" {
-        if links {
-          try link(part, to: original.path)
-        } else {
-          try copyTree(part, from: original.path)
-        }
-      }
+      try copy("\(original.folder("transformer"))/config.json", to: "transformer/config.json")
+      try writeIndex()
+      for part in original.parts where part != "transformer" { try place(part) }
     } catch {
       discard()
       throw error
     }
+  }
+
+  /// - Throws: `Failure` when something at `target` would be lost.
+  private static func checkReplaceable(
+    _ target: String, original: ModelFolder, name: String
+  ) throws {
+    let files = FileManager.default
+    guard files.fileExists(atPath: target) else { return }
+    func resolved(_ path: String) -> URL {
+      URL(fileURLWithPath: path).resolvingSymlinksInPath()
+    }
+    let originals = [original.path, original.folder("transformer"), original.options.base]
+    guard !originals.compactMap(\.self).map(resolved).contains(resolved(target)) else {
+      throw Failure(name, "expected another folder than the original model")
+    }
+    let contents = try folderContents(target)
+    guard !contents.isEmpty else { return }
+    guard let earlier = try? ModelFolder(target), isPacked(earlier) else {
+      throw Failure(name, "expected an earlier packed model to replace or a new name, found others")
+    }
+    let own = Set(earlier.parts + ["model_index.json", "transformer"])
+    if let other = contents.first(where: { !own.contains($0) }) {
+      throw Failure(name, "expected an earlier packed model alone, found \(other) beside it")
+    }
+  }
+
+  /// Whether the transformer's folder holds what is written here and nothing else.
+  private static func isPacked(_ folder: ModelFolder) -> Bool {
+    let transformer = folder.folder("transformer")
+    let names = ["config.json", URL(fileURLWithPath: weightsName).lastPathComponent]
+    guard (try? folderContents(transformer)) == names else { return false }
+    return (try? folder.transformerWeights())?.metadata["fpq.kind"] == "packed"
   }
 
   private func makeFolder(_ path: String) throws {
@@ -57,10 +81,30 @@ package final class PackedFolder {
     guard mkdir(path, 0o777) == 0 else { throw cannotBeWritten() }
   }
 
-  /// Copies what the file `name` holds, also where it is a link.
-  private func copy(_ name: String, from original: String) throws {
+  /// The original's index; where the parts come from two folders it is made to fit both.
+  private func writeIndex() throws {
+    let (index, key) = (original.index, "transformer")
+    guard case .object(var members) = index.json else { return }
+    let isListed = original.parts.contains(key)
+    if isListed, try index.string("_class_name") == original.pipelineClass {
+      return try copy(index.path, to: "model_index.json")
+    }
+    members.removeAll { $0.key == "_class_name" || ($0.key == key && !isListed) }
+    members.insert(.init(key: "_class_name", value: .string(original.pipelineClass)), at: 0)
+    if !isListed {
+      let name = try original.config(key).string("_class_name") ?? "Transformer2DModel"
+      members.append(.init(key: key, value: .array([.string("diffusers"), .string(name)])))
+    }
+    slots.append(Interrupt.remember("\(temporary)/model_index.json"))
+    let output = try OutputFile("\(temporary)/model_index.json")
+    try output.write(Array(JSON.object(members).compact.utf8))
+    try output.commit()
+  }
+
+  /// Copies what the file `source` holds, also where it is a link.
+  private func copy(_ source: String, to name: String) throws {
     slots.append(Interrupt.remember("\(temporary)/\(name)"))
-    let input = try InputFile("\(original)/\(name)", kind: "a file of the model")
+    let input = try InputFile(source, kind: "a file of the model")
     defer { input.finish() }
     let output = try OutputFile("\(temporary)/\(name)")
     while true {
@@ -71,26 +115,37 @@ package final class PackedFolder {
     try output.commit()
   }
 
-  /// Copies the file or folder `name`, file by file, so that an interrupt can remove each.
-  private func copyTree(_ name: String, from original: String) throws {
+  /// Copies or links a part, without the weights that the original would not read: the result opens
+  /// without `--variant`.
+  private func place(_ part: String) throws {
+    let folder = original.folder(part)
+    let leftOut = try Checkpoint.leftOut(in: folder, variant: original.options.variant)
+    if links, leftOut.isEmpty { return try link(folder, as: part) }
+    try place(folder, as: part, leavingOut: leftOut)
+  }
+
+  /// Copies or links the file or folder `source`, file by file, so that an interrupt can remove
+  /// each.
+  private func place(_ source: String, as name: String, leavingOut: Set<String> = []) throws {
     var isFolder: ObjCBool = false
-    let exists = FileManager.default.fileExists(
-      atPath: "\(original)/\(name)", isDirectory: &isFolder)
-    guard exists, isFolder.boolValue else { return try copy(name, from: original) }
+    let exists = FileManager.default.fileExists(atPath: source, isDirectory: &isFolder)
+    guard exists, isFolder.boolValue else {
+      return links ? try link(source, as: name) : try copy(source, to: name)
+    }
     try makeFolder("\(temporary)/\(name)")
-    for child in try folderContents("\(original)/\(name)") {
-      try copyTree("\(name)/\(child)", from: original)
+    for child in try folderContents(source) where !leavingOut.contains(child) {
+      try place("\(source)/\(child)", as: "\(name)/\(child)")
     }
   }
 
-  private func link(_ name: String, to original: String) throws {
+  private func link(_ source: String, as name: String) throws {
     slots.append(Interrupt.remember("\(temporary)/\(name)"))
-    let path = URL(fileURLWithPath: "\(original)/\(name)").standardizedFileURL.path
+    let path = URL(fileURLWithPath: source).standardizedFileURL.path
     guard symlink(path, "\(temporary)/\(name)") == 0 else { throw cannotBeWritten() }
   }
 
   private func cannotBeWritten() -> Failure {
-    Failure(target, "cannot be written: \(systemReason())")
+    Failure(name, "cannot be written: \(systemReason())")
   }
 
   private func discard() {

@@ -22,7 +22,7 @@ extension PackedModel {
     let quantizedBits = try quantizedBits()
     let otherBits =
       layers.reduce(0) { $0 + ($1.bias?.count ?? 0) * DType.f32.bits }
-      + others.reduce(0) { $0 + $1.count * 16 }
+      + others.reduce(0) { $0 + $1.bits }
     let bytes = (quantizedBits + otherBits) / 8
     let perWeight = Double(quantizedBits) / Double(max(1, quantizedWeights))
     let whole =

@@ -39,7 +39,7 @@ package struct PackedModel {
   ///
   /// - Parameters:
   ///   - codes: of all layers that are to be quantized.
-  ///   - weights: the float transformer.
+  ///   - weights: the float transformer; what the codes' model does not use of it is left out.
   ///   - metadata: of the packed model.
   /// - Throws: `Failure` naming the tensor that is missing, does not fit, or is not finite.
   package init(
@@ -49,6 +49,7 @@ package struct PackedModel {
     var sites: [String: [Tensor]] = [:]
     var others: [Tensor] = []
     var floatBytes = 0
+    let unused = Set(codes.metadata.unused)
     func owner(_ name: String, _ suffix: String) -> String? {
       guard name.hasSuffix(suffix) else { return nil }
       let owner = String(name.dropLast(suffix.count))
@@ -57,6 +58,7 @@ package struct PackedModel {
     for name in weights.names {
       let tensor = try weights.tensor(name)
       floatBytes += tensor.bytes.count
+      if unused.contains(name) { continue }
       if let layer = owner(name, ".weight") {
         let found = try codes.layer(layer)
         guard tensor.count == found.outputs * found.inputs, tensor.shape.first == found.outputs

@@ -25,9 +25,13 @@ package struct Convolution: Sendable {
   package let outputs: Int
   package let kernel: Int
   package let sampling: Sampling
-  /// [outputs][kernel][kernel][inputs].
-  let weight: Matrix
-  let bias: [Float]
+  /// [outputs][inputs][kernel][kernel], as it is stored.
+  private let stored: DenseMatrix
+  fileprivate let bias: [Float]
+
+  /// Rows of the output that one tile has.
+  static let bandHeight = 4
+  fileprivate static let tileWidth = 32
 
   /// Reads `<name>.weight` [outputs][inputs][kernel][kernel] and `<name>.bias` [outputs].
   ///
@@ -41,9 +45,14 @@ package struct Convolution: Sendable {
     self.outputs = outputs
     self.kernel = kernel
     self.sampling = sampling
-    let stored = try DenseMatrix(
+    stored = try DenseMatrix(
       source.tensor("\(name).weight", shape: [outputs, inputs, kernel, kernel]))
     bias = try source.tensor("\(name).bias", shape: [outputs]).floats()
+  }
+
+  /// With its weight as the products read it; made for a pass and let go after it, as a network's
+  /// together are several times as large as those of one pass.
+  func arranged() -> ArrangedConvolution {
     let (taps, weight) = (kernel * kernel, Matrix(rows: outputs, columns: stored.inputs))
     Parallel.chunks(of: outputs, size: 16) { rows in
       let block = Matrix(rows: rows.count, columns: stored.inputs)
@@ -55,46 +64,23 @@ package struct Convolution: Sendable {
         }
       }
     }
-    self.weight = weight
+    // The file's pages are not read again before the next pass.
+    stored.tensor.letGo()
+    return ArrangedConvolution(shape: self, weight: weight)
   }
 
-  /// The convolution of `x`.
-  ///
-  /// - Parameters:
-  ///   - x: [height][width][inputs].
-  ///   - norm: applied to `x` first, followed by SiLU; padding stays zero.
-  ///   - residual: [output height][output width][outputs], changed in place into its sum with the
-  ///     result.
-  /// - Returns: [output height][output width][outputs]; `residual` itself when given.
-  package func callAsFunction(
-    _ x: FeatureMap, norm: ChannelTransform? = nil, addingTo residual: FeatureMap? = nil
-  ) -> FeatureMap {
-    precondition(x.channels == inputs, "a map of \(x.channels) channels, expected \(inputs)")
-    let (height, width) = (outputSize(x.height), outputSize(x.width))
-    let y = residual ?? FeatureMap(height: height, width: width, channels: outputs)
-    precondition(
-      y.height == height && y.width == width && y.channels == outputs, "residual of other size")
-    // A band of rows is one piece of work; its tiles share the buffers.
-    let (bandHeight, tileWidth) = (4, 32)
-    Parallel.chunks(of: height, size: bandHeight) { rows in
-      let tile = Tile(of: self, height: rows.count, width: min(tileWidth, width))
-      for left in stride(from: 0, to: width, by: tileWidth) {
-        let columns = left..<min(width, left + tileWidth)
-        tile.fill(from: x, norm: norm, rows: rows, columns: columns)
-        tile.multiply(rows: rows.count, columns: columns.count)
-        for row in rows {
-          let product = tile.products.row((row - rows.lowerBound) * columns.count)
-          let target = y.pixels.row(row * width + left)
-          fpq_add_bias(columns.count, outputs, bias, product)
-          if residual == nil {
-            target.update(from: product, count: columns.count * outputs)
-          } else {
-            fpq_add_residual(columns.count, outputs, nil, product, target)
-          }
-        }
+  /// The rows of an input of `height` rows that output rows `rows` read.
+  func inputRows(of rows: Range<Int>, height: Int) -> Range<Int> {
+    let (first, last) = (rows.lowerBound, rows.upperBound - 1)
+    let pad = kernel / 2
+    let read =
+      switch sampling {
+      case .same: (first - pad)..<(last + pad + 1)
+      case .halved: (2 * first)..<(2 * last + kernel)
+      // Floors: rows above the first one are padding.
+      case .doubled: ((first - pad) >> 1)..<(((last + pad) >> 1) + 1)
       }
-    }
-    return y
+    return read.clamped(to: 0..<height)
   }
 
   func outputSize(_ size: Int) -> Int {
@@ -106,9 +92,59 @@ package struct Convolution: Sendable {
   }
 }
 
+/// A convolution with its weight in memory.
+struct ArrangedConvolution {
+  let shape: Convolution
+  /// [outputs][kernel][kernel][inputs].
+  let weight: Matrix
+
+  /// Computes output rows `rows`, on all threads.
+  ///
+  /// - Parameters:
+  ///   - rows: of the output, the first a multiple of the band height.
+  ///   - width: of the output.
+  ///   - norm: applied to the input first, followed by SiLU; padding stays zero.
+  ///   - adding: whether the result is added to what is there.
+  ///   - target: [rows.count * width][outputs].
+  ///   - height: of the input.
+  ///   - inputWidth: of the input.
+  ///   - input: the first element of an input row that `inputRows` has.
+  func compute(
+    rows: Range<Int>, width: Int, norm: ChannelTransform?, adding: Bool, into target: Matrix,
+    height: Int, inputWidth: Int, input: (_ row: Int) -> UnsafeMutablePointer<Float>
+  ) {
+    let (band, tileWidth, outputs) = (
+      Convolution.bandHeight, min(Convolution.tileWidth, width), shape.outputs
+    )
+    let across = (width + tileWidth - 1) / tileWidth
+    Parallel.forEach((rows.count + band - 1) / band * across) { index in
+      let top = rows.lowerBound + index / across * band
+      let left = index % across * tileWidth
+      let (lines, columns) = (
+        top..<min(rows.upperBound, top + band), left..<min(width, left + tileWidth)
+      )
+      let tile = Tile(of: self, height: lines.count, width: tileWidth)
+      tile.fill(
+        height: height, width: inputWidth, norm: norm, rows: lines, columns: columns, from: input)
+      tile.multiply(rows: lines.count, columns: columns.count)
+      for row in lines {
+        let product = tile.products.row((row - top) * columns.count)
+        let place = target.row((row - rows.lowerBound) * width + left)
+        fpq_add_bias(columns.count, outputs, shape.bias, product)
+        if adding {
+          fpq_add_residual(columns.count, outputs, nil, product, place)
+        } else {
+          place.update(from: product, count: columns.count * outputs)
+        }
+      }
+    }
+  }
+}
+
 /// The buffers in which one tile of a convolution's output is computed.
 private struct Tile {
-  let convolution: Convolution
+  let arranged: ArrangedConvolution
+  private var convolution: Convolution { arranged.shape }
   let stride: Int
   /// The part of the padded input that the tile reads, [rows][columns][inputs].
   let region: Matrix
@@ -118,8 +154,9 @@ private struct Tile {
   let products: Matrix
 
   /// Buffers for tiles of up to `height` x `width` output pixels.
-  init(of convolution: Convolution, height: Int, width: Int) {
-    self.convolution = convolution
+  init(of arranged: ArrangedConvolution, height: Int, width: Int) {
+    self.arranged = arranged
+    let convolution = arranged.shape
     stride = convolution.sampling == .halved ? 2 : 1
     let (kernel, inputs) = (convolution.kernel, convolution.inputs)
     let area = ((height - 1) * stride + kernel) * ((width - 1) * stride + kernel)
@@ -128,18 +165,22 @@ private struct Tile {
     products = Matrix(rows: height * width, columns: convolution.outputs)
   }
 
-  /// Copies what the output pixels `rows` x `columns` read of x, transformed and padded, and lays
-  /// out their windows.
-  func fill(from x: FeatureMap, norm: ChannelTransform?, rows: Range<Int>, columns: Range<Int>) {
+  /// Copies what the output pixels `rows` x `columns` read of an input of `height` x `width`
+  /// pixels, transformed and padded, and lays out their windows.
+  func fill(
+    height: Int, width: Int, norm: ChannelTransform?, rows: Range<Int>, columns: Range<Int>,
+    from input: (_ row: Int) -> UnsafeMutablePointer<Float>
+  ) {
     let (kernel, inputs) = (convolution.kernel, convolution.inputs)
     let pad = convolution.sampling == .halved ? 0 : kernel / 2
     let regionHeight = (rows.count - 1) * stride + kernel
     let regionWidth = (columns.count - 1) * stride + kernel
     for y in 0..<regionHeight {
       fillRow(
-        y * regionWidth, from: x, norm: norm, row: rows.lowerBound * stride - pad + y,
+        y * regionWidth, height: height, width: width, norm: norm,
+        row: rows.lowerBound * stride - pad + y,
         columns: (columns.lowerBound * stride - pad)..<(columns.lowerBound * stride - pad
-          + regionWidth))
+          + regionWidth), from: input)
     }
     var target = windows.pointer
     let run = kernel * inputs
@@ -157,14 +198,15 @@ private struct Tile {
   /// Fills one row of the region, from pixel `start` of it, with pixels `columns` of input row
   /// `row`, either of which may be padding.
   private func fillRow(
-    _ start: Int, from x: FeatureMap, norm: ChannelTransform?, row: Int, columns: Range<Int>
+    _ start: Int, height: Int, width: Int, norm: ChannelTransform?, row: Int, columns: Range<Int>,
+    from input: (_ row: Int) -> UnsafeMutablePointer<Float>
   ) {
     let inputs = convolution.inputs
     let doubled = convolution.sampling == .doubled
-    let (height, width) = doubled ? (2 * x.height, 2 * x.width) : (x.height, x.width)
+    let scale = doubled ? 2 : 1
     let target = region.row(start)
-    let inside = columns.clamped(to: 0..<width)
-    guard (0..<height).contains(row), !inside.isEmpty else {
+    let inside = columns.clamped(to: 0..<(scale * width))
+    guard (0..<(scale * height)).contains(row), !inside.isEmpty else {
       target.update(repeating: 0, count: columns.count * inputs)
       return
     }
@@ -172,19 +214,18 @@ private struct Tile {
     target.update(repeating: 0, count: before * inputs)
     region.row(start + before + inside.count)
       .update(repeating: 0, count: (columns.upperBound - inside.upperBound) * inputs)
-    let first = region.row(start + before)
+    let (first, source) = (region.row(start + before), input(row / scale))
     if doubled {
       for column in inside {
         (first + (column - inside.lowerBound) * inputs)
-          .update(from: x.pixels.row(row / 2 * x.width + column / 2), count: inputs)
+          .update(from: source + column / 2 * inputs, count: inputs)
       }
     } else if let norm {
-      let source = x.pixels.row(row * width + inside.lowerBound)
-      fpq_scale_shift(inside.count, inputs, norm.scale, norm.shift, source, first)
+      fpq_scale_shift(
+        inside.count, inputs, norm.scale, norm.shift, source + inside.lowerBound * inputs, first)
       fpq_silu(inside.count * inputs, first, first)
     } else {
-      first.update(
-        from: x.pixels.row(row * width + inside.lowerBound), count: inside.count * inputs)
+      first.update(from: source + inside.lowerBound * inputs, count: inside.count * inputs)
     }
   }
 
@@ -192,6 +233,6 @@ private struct Tile {
     let (pixels, depth) = (rows * columns, windows.columns)
     Kernels.multiply(
       transposeB: true, rows: pixels, columns: convolution.outputs, depth: depth, windows.pointer,
-      depth, convolution.weight.pointer, depth, add: false, products.pointer, convolution.outputs)
+      depth, arranged.weight.pointer, depth, add: false, products.pointer, convolution.outputs)
   }
 }

@@ -23,20 +23,34 @@ package struct GroupNorm: Sendable {
     bias = try source.tensor("\(name).bias", shape: [channels]).floats()
   }
 
-  /// What normalizing `x` does to each channel.
-  package func transform(of x: FeatureMap) -> ChannelTransform {
+  /// What normalizing `x` does to each channel: a pass over it.
+  package func transform(of x: MapStage) -> ChannelTransform {
     let (channels, area) = (x.channels, x.height * x.width)
-    // Sums of fixed runs of pixels, added in order: the same for any number of threads.
+    // Sums of fixed runs of pixels, added in order: the same for any number of threads and any
+    // height of strips, as a run that goes on in the next strip goes on in its sums.
     let run = 1024
     let runs = (area + run - 1) / run
     var sums = [Double](repeating: 0, count: runs * 2 * channels)
+    var cursors = MapCursors(consuming: false)
+    let cursor = cursors.cursor(of: x)
+    let reader = cursor.addReader()
     sums.withUnsafeMutableBufferPointer { buffer in
       guard let base = buffer.baseAddress else { return }
       nonisolated(unsafe) let sums = base
-      Parallel.chunks(of: area, size: run) { pixels in
-        let target = sums + pixels.lowerBound / run * 2 * channels
-        fpq_column_sums(
-          pixels.count, channels, x.pixels.row(pixels.lowerBound), target, target + channels)
+      for index in 0..<x.strips {
+        let strip = cursor.strip(index)
+        let rows = x.rows(ofStrip: index)
+        let pixels = (rows.lowerBound * x.width)..<(rows.upperBound * x.width)
+        let touched = (pixels.lowerBound / run)..<((pixels.upperBound + run - 1) / run)
+        Parallel.forEach(touched.count) { place in
+          let number = touched.lowerBound + place
+          let part = pixels.clamped(to: (number * run)..<((number + 1) * run))
+          let target = sums + number * 2 * channels
+          fpq_column_sums(
+            part.count, channels, strip.row(part.lowerBound - pixels.lowerBound), target,
+            target + channels)
+        }
+        cursor.finish(before: rows.upperBound, reader: reader)
       }
     }
     let size = channels / groups

@@ -11,7 +11,7 @@ import Tensors
 /// processor and number of threads.
 package struct PackedMatrix: @unchecked Sendable {
   /// What keeps the views below alive.
-  private let tensors: [Tensor]
+  package let tensors: [Tensor]
   /// The longest group, the shorter of group size and inputs, whose integer products fit 32 bits.
   package static let longestGroup = Int(FPQ_LONGEST_GROUP)
 

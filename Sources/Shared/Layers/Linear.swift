@@ -26,6 +26,14 @@ package final class Linear: Sendable {
 
   package var name: String { role.name }
 
+  /// What a product reads of the weight.
+  package var tensors: [Tensor] {
+    switch weight {
+    case .dense(let matrix, _): [matrix.tensor]
+    case .packed(let weight, _): weight.tensors
+    }
+  }
+
   /// Reads `<name>.weight` [outputs][inputs] and, unless `hasBias` is false, `<name>.bias`
   /// [outputs].
   ///

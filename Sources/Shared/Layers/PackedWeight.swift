@@ -17,6 +17,11 @@ package struct PackedWeight: Sendable {
   package var inputs: Int { matrices[0].inputs }
   package var outputs: Int { matrices[0].outputs }
 
+  /// What a product reads.
+  package var tensors: [Tensor] {
+    matrices.flatMap(\.tensors) + [down, up].compactMap { $0?.tensor }
+  }
+
   /// Views the tensors of a layer.
   ///
   /// - Parameters:

@@ -13,12 +13,20 @@ package struct BlockAttention: Sendable {
   struct Shape {
     let heads: Int
     let headSize: Int
-    /// Channels of the text; nil: keys and values are of the tokens themselves.
-    var textWidth: Int?
+    /// What keys and values are made of; nil: of the tokens themselves.
+    var text: Text?
     /// Of the norms of query and key; nil: there are none.
     var normEpsilon: Float?
 
     var width: Int { heads * headSize }
+  }
+
+  /// The text as attention reads it, which is the same in all blocks.
+  struct Text {
+    /// Channels of its states.
+    let width: Int
+    /// The name of the first block's site that reads it.
+    let site: String
   }
 
   package let name: String
@@ -52,12 +60,13 @@ package struct BlockAttention: Sendable {
       inputs: Int
     ) throws -> Linear {
       let role = LayerRole(
-        "\(name).\(part)", site: site.map { "\(name).\($0)" }, kind: kind, block: block, rows: rows)
+        "\(name).\(part)", site: site.map { "\(name).\($0)" },
+        statistics: rows == .text ? shape.text?.site : nil, kind: kind, block: block, rows: rows)
       return try parts.makeLinear(role, inputs, width)
     }
-    let readsText = shape.textWidth != nil
+    let readsText = shape.text != nil
     let (site, rows): (String, LayerRole.Rows) = readsText ? ("kv", .text) : ("qkv", .tokens)
-    let inputs = shape.textWidth ?? width
+    let inputs = shape.text?.width ?? width
     toQuery = try linear("to_q", .query, site: readsText ? nil : site, inputs: width)
     toKey = try linear("to_k", .key, site: site, rows: rows, inputs: inputs)
     toValue = try linear("to_v", .value, site: site, rows: rows, inputs: inputs)

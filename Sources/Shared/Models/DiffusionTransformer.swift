@@ -19,6 +19,8 @@ package protocol DiffusionTransformer: AnyObject, Sendable {
   var sampleSize: Int { get }
   /// Whether it is told the picture's size.
   var usesSizeConditions: Bool { get }
+  /// What it reads of each text encoder.
+  var textInputs: [TextInput] { get }
   var blocks: [any TransformerBlock] { get }
   /// All linear layers, in the order in which the network computes them.
   var linears: [Linear] { get }
@@ -211,6 +213,13 @@ package struct BlockInputs: Sendable {
   package let finalConditioning: Matrix
   /// Of the tokens, where attention turns queries and keys by them.
   package var positions: RotaryEmbedding?
+}
+
+/// What a transformer reads of a text encoder.
+package struct TextInput: Equatable, Sendable {
+  package let channels: Int
+  /// Tokens of every prompt, padding among them; nil: those that a prompt has, without padding.
+  package let tokens: Int?
 }
 
 /// A prompt as text encoders see it.

@@ -10,25 +10,35 @@ import Tensors
 package struct ModelFamily: Sendable {
   /// The classes of its pipelines in diffusers.
   package let pipelines: [String]
+  /// The classes of its transformers.
+  package let transformers: [String]
+  /// Which of `pipelines` a transformer is for whose folder does not say; `other` is the one of the
+  /// parts that it is run with.
+  package let pipeline:
+    @Sendable (_ config: ModelConfig, _ weights: any TensorSource, _ other: String) throws -> String
   /// How these sample.
   package let sampling: SamplingProfile
-  /// Opens the text encoders of a model folder.
+  /// The text encoders of a model folder, none of which is opened yet.
   ///
-  /// `promptLength` are the tokens of a prompt that count, `max_sequence_length` in diffusers; nil:
-  /// as many as the pipeline takes.
+  /// Of `options` those count that say how a prompt is read.
   package let textEncoding:
-    @Sendable (_ folder: ModelFolder, _ promptLength: Int?) throws -> any TextEncoding
+    @Sendable (_ folder: ModelFolder, _ options: TextOptions) throws -> TextEncoding
   /// Views the weights of a transformer.
   package let transformer: @Sendable (_ parts: TransformerParts) throws -> any DiffusionTransformer
 
   package init(
-    pipelines: [String], sampling: SamplingProfile,
+    pipelines: [String], transformers: [String],
+    pipeline:
+      @escaping @Sendable (_ config: ModelConfig, _ weights: any TensorSource, _ other: String)
+      throws -> String,
+    sampling: SamplingProfile,
     textEncoding:
-      @escaping @Sendable (_ folder: ModelFolder, _ promptLength: Int?) throws ->
-      any TextEncoding,
+      @escaping @Sendable (_ folder: ModelFolder, _ options: TextOptions) throws ->
+      TextEncoding,
     transformer: @escaping @Sendable (_ parts: TransformerParts) throws -> any DiffusionTransformer
   ) {
-    (self.pipelines, self.sampling) = (pipelines, sampling)
+    (self.pipelines, self.transformers, self.pipeline) = (pipelines, transformers, pipeline)
+    self.sampling = sampling
     (self.textEncoding, self.transformer) = (textEncoding, transformer)
   }
 }

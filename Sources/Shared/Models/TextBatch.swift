@@ -6,7 +6,7 @@ import Tensors
 ///
 /// Attention sees the real tokens only, whose keys alone have a weight in the originals; padded
 /// positions are queries as well, as there, so their outputs exist.
-struct TextBatch {
+package struct TextBatch {
   /// [samples][length].
   let ids: [Int32]
   /// [samples][length], true for real tokens.
@@ -17,8 +17,19 @@ struct TextBatch {
 
   var samples: Int { real.count }
 
+  /// One text.
+  ///
+  /// - Throws: `Failure` when it has no real token, or one after padding.
+  package init(_ tokens: Tokens) throws {
+    try self.init(ids: tokens.ids, mask: tokens.mask, samples: 1)
+  }
+
+  /// - Parameters:
+  ///   - ids: [samples][length].
+  ///   - mask: [samples][length], true for real tokens.
+  ///   - samples: how many texts.
   /// - Throws: `Failure` for a text without a real token, or with one after padding.
-  init(ids: [Int32], mask: [Bool], samples: Int) throws {
+  package init(ids: [Int32], mask: [Bool], samples: Int) throws {
     precondition(
       samples > 0 && !ids.isEmpty && ids.count == mask.count && ids.count % samples == 0,
       "\(ids.count) ids and \(mask.count) of a mask for \(samples) texts")

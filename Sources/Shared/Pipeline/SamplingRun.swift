@@ -32,21 +32,28 @@ package struct SampledPicture {
 /// are rounded on.
 package struct SamplingRun {
   private let pipeline: TextToImage
-  private let prompts: EncodedPrompts
+  private let prompts: TextStates
+  /// The negative prompt of guidance; nil without guidance, or without requests.
+  private let negative: EncodedPrompt?
   private let requests: [SamplingRequest]
 
-  /// Encodes the prompts of `requests`, for guidance the negative prompt too, and lets the text
-  /// encoders go.
+  /// Gets the text states of `requests`, for guidance of the negative prompt too.
   ///
-  /// - Throws: `Failure` for a text encoder that is missing or damaged.
+  /// Text encoders that had to run are let go. Without requests nothing is opened.
+  ///
+  /// - Throws: `Failure` for a text encoder that is missing or damaged, and for states that are not
+  ///   in the file where they should be, or do not fit the model.
   package init(
     _ requests: [SamplingRequest], of source: TransformerSource, through pipeline: TextToImage,
-    promptLength: Int? = nil
+    text: TextOptions = TextOptions()
   ) throws {
     (self.pipeline, self.requests) = (pipeline, requests)
-    let negative = pipeline.isGuided ? [pipeline.options.negativePrompt] : []
-    prompts = try EncodedPrompts(
-      negative + requests.map(\.prompt), by: source.textEncoding(promptLength: promptLength))
+    let negative =
+      pipeline.isGuided && !requests.isEmpty ? pipeline.options.negativePrompt : nil
+    prompts = try TextStates(
+      [negative].compactMap(\.self) + requests.map(\.prompt), of: source,
+      inputs: pipeline.transformer.textInputs, options: text)
+    self.negative = try negative.map { [prompts] in try prompts[$0] }
   }
 
   /// The distinct prompts in the order in which they came, the negative one of guidance first.
@@ -70,8 +77,6 @@ package struct SamplingRun {
     willStart: (_ request: SamplingRequest, _ step: DenoisingStep?) -> Void = { _, _ in },
     didFinish: (SampledPicture) throws -> Void
   ) throws {
-    let negative =
-      pipeline.isGuided ? try prompts[pipeline.options.negativePrompt] : nil
     for request in requests {
       let start = Date()
       let generator = TorchGenerator(seed: request.seed)
@@ -85,34 +90,5 @@ package struct SamplingRun {
           request: request, noise: noise, latents: latents,
           seconds: Date().timeIntervalSince(start)))
     }
-  }
-}
-
-/// The text states of prompts, each distinct one encoded once.
-private struct EncodedPrompts {
-  let all: [EncodedPrompt]
-  private let places: [String: Int]
-
-  init(_ prompts: [String], by encoding: any TextEncoding) throws {
-    var (all, places): ([EncodedPrompt], [String: Int]) = ([], [:])
-    let progress = Progress("text", total: Set(prompts).count, unit: "prompts")
-    for prompt in prompts where places[prompt] == nil {
-      places[prompt] = all.count
-      all.append(try encoding.encode(prompt))
-      progress.advance()
-    }
-    progress.finish()
-    (self.all, self.places) = (all, places)
-  }
-
-  func place(of prompt: String) throws -> Int {
-    guard let place = places[prompt] else {
-      throw Failure("prompt \(prompt)", "expected its text states, found none")
-    }
-    return place
-  }
-
-  subscript(prompt: String) -> EncodedPrompt {
-    get throws { all[try place(of: prompt)] }
   }
 }

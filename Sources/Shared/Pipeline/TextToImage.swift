@@ -20,6 +20,8 @@ package final class TextToImage {
   package let options: SamplingOptions
   package let steps: Int
   package let guidanceScale: Float
+  /// Tensors of a float model that its graph does not read.
+  package let unusedTensors: [String]
   /// The size that is sampled, in pixels, and the one that pictures have in the end.
   package let sampled: ResolutionBin
   package let output: ResolutionBin
@@ -40,13 +42,20 @@ package final class TextToImage {
   ) throws {
     let folder = source.folder
     weights = source.weights
-    transformer = try source.transformer(precision)
+    let watched = WatchedTensors(weights)
+    transformer = try source.transformer(precision, reading: watched)
+    unusedTensors = source.packed == nil ? watched.unused : []
+    if let first = unusedTensors.first {
+      Console.say(
+        "\(weights.path): tensors that are not used: \(unusedTensors.count), first \(first)")
+    }
     self.options = options
     let profile = source.family.sampling
     steps = options.steps ?? profile.steps
     guidanceScale = options.guidanceScale ?? profile.guidanceScale
     schedulerConfig = try folder.config("scheduler", file: "scheduler_config.json")
-    autoencoder = try AutoencoderKL(folder: folder.folder("vae"))
+    autoencoder = try AutoencoderKL(
+      folder: folder.folder("vae"), variant: folder.options.variant)
     let factor = autoencoder.config.downsampling
     let native = transformer.sampleSize * factor
     let asked = ResolutionBin(height: options.height ?? native, width: options.width ?? native)

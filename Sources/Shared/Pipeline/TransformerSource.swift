@@ -2,6 +2,7 @@ import Formats
 import Layers
 import Models
 import Platform
+import Sampling
 import Streams
 import Tensors
 
@@ -20,23 +21,35 @@ package struct TransformerSource {
   ///
   /// - Parameters:
   ///   - path: the folder or file.
-  ///   - base: the folder of the other parts when `path` is a packed file; default: where it was
-  ///     packed from.
+  ///   - options: what is said of it; without a base the other parts of a packed file are those
+  ///     that it was packed from.
   /// - Throws: `Failure` for a folder or file that is no model, or of a family that is not known.
-  package init(_ path: String, base: String? = nil) throws {
+  package init(
+    _ path: String, _ options: ModelFolder.Options = ModelFolder.Options()
+  ) throws {
+    var folder: ModelFolder
+    let borrowsPipeline: Bool
     if path == "-" || path.hasSuffix(".safetensors") {
       let file = try SafetensorsFile(path)
       let metadata = try StreamMetadata(of: file, expected: .packed)
-      folder = try ModelFolder(base ?? metadata.model(in: file.path, option: "--base"))
+      let parts = try metadata.parts(in: file.path, options)
+      folder = try ModelFolder(parts.path, parts.options)
       weights = file
       config = try ModelConfig(
         text: metadata.setting("config", in: file.path), path: "\(file.path): fpq.config")
+      folder.transformerConfig = config
+      borrowsPipeline = options.base != nil && parts.options.pipeline == nil
     } else {
-      folder = try ModelFolder(path)
+      folder = try ModelFolder(path, options)
       weights = try folder.transformerWeights()
       config = try folder.config("transformer")
+      borrowsPipeline = folder.borrowsPipeline
+    }
+    if borrowsPipeline {
+      folder.pipelineClass = try ModelFamily.pipeline(of: config, weights, parts: folder)
     }
     family = try .of(folder)
+    self.folder = folder
     packed = StreamMetadata.isStream(weights) ? try PackedLayout(of: weights) : nil
   }
 
@@ -66,9 +79,9 @@ package struct TransformerSource {
     return try family.transformer(parts)
   }
 
-  /// The family's text encoders, with so many tokens of a prompt.
-  package func textEncoding(promptLength: Int?) throws -> any TextEncoding {
-    try family.textEncoding(folder, promptLength)
+  /// The family's text encoders, reading prompts as `options` say.
+  package func textEncoding(_ options: TextOptions) throws -> TextEncoding {
+    try family.textEncoding(folder, options)
   }
 }
 
@@ -82,10 +95,34 @@ extension ModelFamily {
   fileprivate static func of(_ folder: ModelFolder) throws -> ModelFamily {
     guard let family = all.first(where: { $0.pipelines.contains(folder.pipelineClass) }) else {
       let known = all.flatMap(\.pipelines).joined(separator: " or ")
-      throw Failure(
-        "\(folder.path)/model_index.json",
-        "_class_name: expected \(known), found \(folder.pipelineClass)")
+      let place =
+        folder.options.pipeline == nil ? "\(folder.index.path): _class_name" : "--pipeline"
+      throw Failure("\(place): expected \(known), found \(folder.pipelineClass)")
     }
     return family
+  }
+
+  /// The pipeline of a transformer whose other parts come from elsewhere: as its own family tells,
+  /// because the index of those parts may be another's.
+  ///
+  /// - Throws: `Failure` when the parts are another family's.
+  fileprivate static func pipeline(
+    of config: ModelConfig, _ weights: any TensorSource, parts: ModelFolder
+  ) throws -> String {
+    let (name, other) = (try config.string("_class_name"), parts.pipelineClass)
+    guard let family = all.first(where: { $0.transformers.contains(name ?? "") }) else {
+      return other
+    }
+    guard family.pipelines.contains(other) else {
+      let own = family.pipelines.joined(separator: " or ")
+      throw Failure(
+        parts.index.path,
+        "_class_name: expected \(own) as \(config.path) is of \(name ?? "none"), found \(other)")
+    }
+    let own = try family.pipeline(config, weights, other)
+    if own != other {
+      Console.say("\(parts.index.path): \(other), taken for \(own) as the transformer is")
+    }
+    return own
   }
 }

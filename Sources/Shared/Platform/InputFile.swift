@@ -15,7 +15,11 @@ package struct InputFile {
     place = path == "-" ? "<stdin>" : path
     descriptor = path == "-" ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else {
-      if errno == ENOENT { throw Failure(place, "expected \(kind), found none") }
+      if errno == ENOENT {
+        let target = try? FileManager.default.destinationOfSymbolicLink(atPath: place)
+        let found = target.map { "a link to \($0), where nothing is" } ?? "none"
+        throw Failure(place, "expected \(kind), found \(found)")
+      }
       throw Failure(place, "cannot be read: \(systemReason())")
     }
     if isatty(descriptor) == 1 {
@@ -35,6 +39,23 @@ package struct InputFile {
   }
 
   package func finish() { close(descriptor) }
+
+  /// All bytes of the file `path`, of which there are at most 2^28.
+  ///
+  /// - Throws: `Failure` when it cannot be read, is longer, or stands for another file (Git LFS).
+  package static func contents(of path: String, kind: String) throws -> Data {
+    let file = try InputFile(path, kind: kind)
+    defer { file.finish() }
+    let limit = 1 << 28
+    let bytes = try file.read(atMost: limit + 1)
+    guard bytes.count <= limit else {
+      throw Failure(path, "expected \(kind), found more than \(limit) bytes")
+    }
+    guard !bytes.starts(with: Array("version https://git-lfs".utf8)) else {
+      throw Failure(path, "expected \(kind), found a Git LFS pointer")
+    }
+    return Data(bytes)
+  }
 
   /// The next `count` bytes, fewer when the input ends before.
   ///

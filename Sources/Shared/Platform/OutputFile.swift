@@ -110,7 +110,7 @@ package final class OutputFile {
   }
 
   /// The path that `path` leads to when it is a symbolic link, also when nothing is there yet.
-  private static func followingLinks(_ path: String) -> String {
+  package static func followingLinks(_ path: String) -> String {
     var path = path
     // As many as the kernel follows; beyond that, opening the file says what is wrong.
     for _ in 0..<40 {
@@ -123,6 +123,18 @@ package final class OutputFile {
     return path
   }
 
+  /// Removes what processes that were killed left of the file `name` in `folder`.
+  private static func removeStale(of name: String, in folder: String) {
+    let place = folder.isEmpty ? "." : folder
+    for entry in (try? FileManager.default.contentsOfDirectory(atPath: place)) ?? []
+    where entry.hasPrefix("\(name).") && entry.hasSuffix(".part") {
+      let number = entry.dropFirst(name.count + 1).dropLast(5).prefix { $0.isASCII && $0.isNumber }
+      // No such process: not of another user, or of a container with numbers of its own, for long.
+      guard let id = pid_t(number), id > 0, kill(id, 0) != 0, errno == ESRCH else { continue }
+      unlink(folder + entry)
+    }
+  }
+
   /// A new file in the folder of `target`, of a name no other process uses.
   private static func temporary(
     beside target: String, for path: String
@@ -133,6 +145,7 @@ package final class OutputFile {
     }
     // Cut, so that the suffix fits within the 255 bytes of a name.
     let name = String(target[start...].prefix(50))
+    removeStale(of: name, in: String(target[..<start]))
     for number in 0... {
       let suffix = number == 0 ? "" : "-\(number)"
       let temporary = "\(target[..<start])\(name).\(getpid())\(suffix).part"

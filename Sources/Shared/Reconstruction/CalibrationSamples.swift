@@ -37,8 +37,12 @@ package struct CalibrationSamples: Sendable {
   ///   - source: the float model that the statistics were taken of.
   ///   - statistics: whose prompts, seeds and settings.
   ///   - count: how many samples to keep; all when there are fewer.
+  ///   - text: where the text states come from; the length of prompts is that of the statistics.
   /// - Throws: `Failure` for a model that cannot run, or a file without prompts.
-  package init(of source: TransformerSource, statistics: StatisticsFile, count: Int) throws {
+  package init(
+    of source: TransformerSource, statistics: StatisticsFile, count: Int,
+    text: TextOptions = TextOptions()
+  ) throws {
     let settings = statistics.settings
     let numbers = statistics.prompts.keys.sorted()
     guard !numbers.isEmpty else {
@@ -70,8 +74,10 @@ package struct CalibrationSamples: Sendable {
       return SamplingRequest(
         number: number, prompt: prompt, seed: settings.seed &+ UInt64(number))
     }
-    let run = try SamplingRun(
-      requests, of: source, through: pipeline, promptLength: settings.promptLength)
+    var text = text
+    text.promptLength = settings.promptLength
+    text.cleansCaptions = settings.cleansCaptions
+    let run = try SamplingRun(requests, of: source, through: pipeline, text: text)
     var samples: [Sample] = []
     var steps: [DenoisingStep] = []
     let progress = Progress("samples", total: requests.count, unit: "prompts")

@@ -6,6 +6,7 @@ import Models
 import Pipeline
 import Platform
 import Rounding
+import Sampling
 import Streams
 import Tensors
 
@@ -18,6 +19,7 @@ package struct SequentialRounding {
   private let source: TransformerSource
   private let tasks: RoundingTasks
   private let options: ReconstructionOptions
+  private let text: TextOptions
   private let units: [RoundingUnit]
   private let trace: RoundingTrace?
   private let isVerbose: Bool
@@ -26,15 +28,16 @@ package struct SequentialRounding {
   ///   - source: the float model.
   ///   - tasks: its layers.
   ///   - options: what is rounded together, on what.
+  ///   - text: where the text states of the samples come from.
   ///   - units: of this shard, in execution order.
   ///   - trace: where losses are written down as they fall.
   ///   - isVerbose: whether each block's losses are printed.
   package init(
     source: TransformerSource, tasks: RoundingTasks, options: ReconstructionOptions,
-    units: [RoundingUnit], trace: RoundingTrace?, isVerbose: Bool
+    text: TextOptions, units: [RoundingUnit], trace: RoundingTrace?, isVerbose: Bool
   ) {
     (self.source, self.tasks, self.options) = (source, tasks, options)
-    (self.units, self.trace, self.isVerbose) = (units, trace, isVerbose)
+    (self.text, self.units, self.trace, self.isVerbose) = (text, units, trace, isVerbose)
   }
 
   /// Rounds all units of the shard.
@@ -50,7 +53,7 @@ package struct SequentialRounding {
         tasks.statistics.path, "expected layers of \(model.path), found \(other.name)")
     }
     let samples = try CalibrationSamples(
-      of: source, statistics: tasks.statistics, count: options.samples)
+      of: source, statistics: tasks.statistics, count: options.samples, text: text)
     let split = SampleSplit(samples.samples)
     let progress = Progress(
       "rounding", total: units.reduce(0) { $0 + iterations(of: $1) }, unit: "iterations")

@@ -73,7 +73,10 @@ package func makeScheduler(
     let className = try config.string("_class_name") ?? "none"
     guard let found = known.first(where: { $0.className == className }) else {
       let names = known.map(\.className).joined(separator: ", ")
-      throw Failure(config.path, "_class_name: expected one of \(names), found \(className)")
+      throw Failure(
+        config.path,
+        "_class_name: expected one of \(names), found \(className); "
+          + "--scheduler takes another")
     }
     chosen = found
   }

@@ -36,6 +36,9 @@ package struct LayerRole: Sendable, Hashable {
   package let name: String
   /// The name of the input that it may share with other layers; its own where it shares none.
   package let site: String
+  /// The name of the site whose statistics are this one's: its own, or one that reads the very same
+  /// values, as the text is the same for all blocks.
+  package let statistics: String
   package let kind: Kind
   /// The name of the transformer block that it is a part of, if it is.
   package let block: String?
@@ -47,10 +50,11 @@ package struct LayerRole: Sendable, Hashable {
   package let parts: Int
 
   package init(
-    _ name: String, site: String? = nil, kind: Kind, block: String? = nil, readsGELU: Bool = false,
-    rows: Rows = .tokens, parts: Int = 1
+    _ name: String, site: String? = nil, statistics: String? = nil, kind: Kind,
+    block: String? = nil, readsGELU: Bool = false, rows: Rows = .tokens, parts: Int = 1
   ) {
     (self.name, self.site, self.kind, self.block) = (name, site ?? name, kind, block)
+    self.statistics = statistics ?? site ?? name
     (self.readsGELU, self.rows, self.parts) = (readsGELU, rows, parts)
   }
 
@@ -67,7 +71,7 @@ package struct LayerRole: Sendable, Hashable {
 ///
 /// `[{"name":"transformer_blocks.0.attn1.to_q","site":"transformer_blocks.0.attn1.qkv","kind":"query",
 /// "block":"transformer_blocks.0"}, ...]`; members that have their usual value (a site of its own,
-/// no block, no GELU, rows that are tokens, one part) are left out.
+/// statistics of its own, no block, no GELU, rows that are tokens, one part) are left out.
 package struct LayerRoles: Sendable, Equatable {
   package let all: [LayerRole]
   /// By the name of the site, in the order of `all`.
@@ -80,6 +84,14 @@ package struct LayerRoles: Sendable, Equatable {
 
   /// The names of the sites, ascending.
   package var sites: [String] { bySite.keys.sorted() }
+
+  /// The names of the sites that statistics are taken of, ascending.
+  package var observedSites: [String] { Set(all.map(\.statistics)).sorted() }
+
+  /// The name of the site whose statistics are those of `site`.
+  package func statistics(of site: String) -> String {
+    readers(of: site).first?.statistics ?? site
+  }
 
   /// The layers that read `site`.
   package func readers(of site: String) -> [LayerRole] { bySite[site] ?? [] }
@@ -123,7 +135,8 @@ package struct LayerRoles: Sendable, Equatable {
           return text
         }
         return LayerRole(
-          name, site: try string("site"), kind: try choice("kind"), block: try string("block"),
+          name, site: try string("site"), statistics: try string("statistics"),
+          kind: try choice("kind"), block: try string("block"),
           readsGELU: member["gelu"]?.int == 1, rows: try choice("rows", default: .tokens),
           parts: try LayerRoles.parts(member, "\(place): \(name)"))
       })
@@ -141,6 +154,9 @@ package struct LayerRoles: Sendable, Equatable {
     let members = all.map { role in
       var text = "{\"name\":\(JSON.quote(role.name))"
       if role.site != role.name { text += ",\"site\":\(JSON.quote(role.site))" }
+      if role.statistics != role.site {
+        text += ",\"statistics\":\(JSON.quote(role.statistics))"
+      }
       text += ",\"kind\":\"\(role.kind.rawValue)\""
       if let block = role.block { text += ",\"block\":\(JSON.quote(block))" }
       if role.readsGELU { text += ",\"gelu\":1" }

@@ -3,7 +3,7 @@ import Foundation
 import Platform
 import Tensors
 
-/// A statistics stream: per input site `S` the tensors `S.gram` F64 [K (K + 1) / 2] (the upper
+/// A statistics stream: per observed site `S` the tensors `S.gram` F64 [K (K + 1) / 2] (the upper
 /// triangle, row by row), `S.sum` F64 [K], `S.absmax` F32 [K], `S.step_absmax` F32 [steps],
 /// `S.count` I64 [] and `S.histogram` I64 [8192] (`MagnitudeHistogram`; files of other makers may
 /// have none), and in the metadata the roles of the layers and which prompts were seen.
@@ -35,7 +35,7 @@ package final class StatisticsFile {
       prompts[number] = text
     }
     self.prompts = prompts
-    for site in sites {
+    for site in roles.observedSites {
       let channels = try source.tensor("\(site).sum").count
       guard channels < 1 << 20 else {
         throw Failure("\(source.path): \(site).sum", "expected a channel for each input")
@@ -52,22 +52,24 @@ package final class StatisticsFile {
   /// A tensor as it lies in the file.
   package func tensor(_ name: String) throws -> Tensor { try source.tensor(name) }
 
-  /// The statistics of one site, read now.
+  /// The statistics of one site, read now; of several that read the same values they stand in the
+  /// file once.
   ///
   /// - Throws: `Failure` naming the tensor for a wrong element type or for values that are not
   ///   finite.
   package func statistics(of site: String) throws -> SiteStatistics {
-    let count = try source.tensor("\(site).count", shape: []).doubles()[0]
-    let sum = try source.tensor("\(site).sum").doubles()
-    let gram = try source.tensor("\(site).gram").doubles()
+    let seen = roles.statistics(of: site)
+    let count = try source.tensor("\(seen).count", shape: []).doubles()[0]
+    let sum = try source.tensor("\(seen).sum").doubles()
+    let gram = try source.tensor("\(seen).gram").doubles()
     guard (0...0x1p53).contains(count), gram.allSatisfy(\.isFinite), sum.allSatisfy(\.isFinite)
     else {
-      throw Failure("\(path): \(site).gram", "expected finite numbers, found NaN or infinity")
+      throw Failure("\(path): \(seen).gram", "expected finite numbers, found NaN or infinity")
     }
     return SiteStatistics(
-      site: site, gram: gram, sum: sum, absmax: try source.tensor("\(site).absmax").floats(),
-      stepAbsmax: try source.find("\(site).step_absmax")?.floats() ?? [], count: Int(count),
-      histogram: try histogram(of: site))
+      site: site, gram: gram, sum: sum, absmax: try source.tensor("\(seen).absmax").floats(),
+      stepAbsmax: try source.find("\(seen).step_absmax")?.floats() ?? [], count: Int(count),
+      histogram: try histogram(of: seen))
   }
 
   /// How often each magnitude was seen at `site`; nil in a file without counts.
@@ -112,20 +114,24 @@ package final class StatisticsFile {
 
   /// The metadata of a statistics stream.
   package static func metadata(
-    model: String, sha256: String, settings: CalibrationSettings, roles: LayerRoles,
-    prompts: [Int: String]
+    model: String, options: ModelFolder.Options, unused: [String], sha256: String,
+    settings: CalibrationSettings, roles: LayerRoles, prompts: [Int: String]
   ) -> StreamMetadata {
     let numbered = prompts.sorted { $0.key < $1.key }.map {
       "\"\($0.key)\":\(JSON.quote($0.value))"
     }
     let s = settings
     // Canonical: how the prompts were split over shards must not show in the bytes.
+    let words = [
+      ("base", options.base), ("pipeline", options.pipeline), ("variant", options.variant),
+    ].map { name, value in value.map { " --\(name) \($0)" } ?? "" }.joined()
     let command = """
-      fpq-stats --model \(model) --steps \(s.steps) --guidance-scale \(s.guidanceScale) --seed \(s.seed) \
+      fpq-stats --model \(model)\(words) --steps \(s.steps) --guidance-scale \(s.guidanceScale) --seed \(s.seed) \
       --width \(s.width) --height \(s.height) --tokens-per-sample \(s.tokensPerSample) (\(prompts.count) prompts)
       """
     return StreamMetadata(
-      kind: .stats, model: model, modelSHA256: sha256, history: [command],
+      kind: .stats, model: model, options: options, unused: unused, modelSHA256: sha256,
+      history: [command],
       settings: [
         "settings": settings.json, "roles": roles.json,
         "prompts": "{\(numbered.joined(separator: ","))}",

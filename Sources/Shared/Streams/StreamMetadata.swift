@@ -28,6 +28,10 @@ package struct StreamMetadata: Sendable {
   package let kind: StreamKind
   /// The model folder as the user gave it.
   package let model: String
+  /// What the user said beside it, with the pipeline that was found if the parts lie elsewhere.
+  package let options: ModelFolder.Options
+  /// Tensors of the transformer that its graph does not read, which no packed model holds.
+  package let unused: [String]
   /// SHA-256 of the float transformer's weights, so that a stage refuses another model's data.
   package let modelSHA256: String
   /// One canonical command line per stage so far.
@@ -36,11 +40,13 @@ package struct StreamMetadata: Sendable {
   package let settings: [String: String]
 
   package init(
-    kind: StreamKind, model: String, modelSHA256: String, history: [String],
-    settings: [String: String]
+    kind: StreamKind, model: String, options: ModelFolder.Options = ModelFolder.Options(),
+    unused: [String] = [], modelSHA256: String, history: [String], settings: [String: String]
   ) {
     self.kind = kind
     self.model = model
+    self.options = options
+    self.unused = unused
     self.modelSHA256 = modelSHA256
     self.history = history
     self.settings = settings
@@ -75,10 +81,14 @@ package struct StreamMetadata: Sendable {
     model = try required("model")
     modelSHA256 = try required("model.sha256")
     history = try required("history").split(separator: "\n").map(String.init)
-    let own: Set = ["fpq.kind", "fpq.version", "fpq.model", "fpq.model.sha256", "fpq.history"]
+    let said = { (key: String) in source.metadata["fpq.model.\(key)"] }
+    options = ModelFolder.Options(
+      base: said("base"), pipeline: said("pipeline"), variant: said("variant"))
+    unused = try said("unused").map { try JSON.strings($0, place: source.path) } ?? []
+    let own: Set = ["fpq.kind", "fpq.version", "fpq.model", "fpq.history"]
     settings = Dictionary(
       uniqueKeysWithValues: source.metadata.filter {
-        $0.key.hasPrefix("fpq.") && !own.contains($0.key)
+        $0.key.hasPrefix("fpq.") && !own.contains($0.key) && !$0.key.hasPrefix("fpq.model.")
       }
       .map { (String($0.key.dropFirst(4)), $0.value) })
   }
@@ -88,15 +98,37 @@ package struct StreamMetadata: Sendable {
     source.metadata["fpq.kind"] != nil
   }
 
-  /// The model folder, when it can be found from here; `option` is how the user names it otherwise.
+  /// The float model: where it was, or where the user says that it is now, and what is said of it.
+  ///
+  /// A base and a variant belong to the folder that they were named with.
   ///
   /// - Throws: `Failure` naming the stream `place` when the folder is not there.
-  package func model(in place: String, option: String) throws -> String {
-    guard FileManager.default.fileExists(atPath: model) else {
+  package func model(
+    in place: String, instead path: String?, _ given: ModelFolder.Options
+  ) throws -> (path: String, options: ModelFolder.Options) {
+    guard path != nil || FileManager.default.fileExists(atPath: model) else {
       throw Failure(
-        place, "expected its model folder at \(model), found none; name it with \(option)")
+        place, "expected its model folder at \(model), found none; name it with --model")
     }
-    return model
+    let known = path == nil ? options : ModelFolder.Options(pipeline: options.pipeline)
+    return (path ?? model, given.completed(by: known))
+  }
+
+  /// The folder of the parts that a packed transformer is run with.
+  ///
+  /// - Throws: `Failure` naming the stream `place` when the folder is not there.
+  package func parts(
+    in place: String, _ given: ModelFolder.Options
+  ) throws -> (path: String, options: ModelFolder.Options) {
+    let recorded = options.base ?? model
+    guard given.base != nil || FileManager.default.fileExists(atPath: recorded) else {
+      throw Failure(
+        place, "expected its model folder at \(recorded), found none; name it with --base")
+    }
+    var all = given.completed(by: options)
+    if given.base != nil { all.variant = given.variant }
+    all.base = nil
+    return (given.base ?? recorded, all)
   }
 
   /// The value under `key`.
@@ -115,6 +147,10 @@ package struct StreamMetadata: Sendable {
       "fpq.kind": kind.rawValue, "fpq.version": StreamMetadata.version, "fpq.model": model,
       "fpq.model.sha256": modelSHA256, "fpq.history": history.joined(separator: "\n"),
     ]
+    pairs["fpq.model.base"] = options.base
+    pairs["fpq.model.pipeline"] = options.pipeline
+    pairs["fpq.model.variant"] = options.variant
+    if !unused.isEmpty { pairs["fpq.model.unused"] = JSON.list(unused) }
     for (key, value) in settings { pairs["fpq.\(key)"] = value }
     return pairs
   }

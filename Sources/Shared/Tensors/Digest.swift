@@ -21,6 +21,12 @@ package final class Digest {
     if let base = bytes.baseAddress { EVP_DigestUpdate(context, base, bytes.count) }
   }
 
+  /// Adds the text as UTF-8.
+  package func add(_ text: String) {
+    var text = text
+    text.withUTF8 { add(UnsafeRawBufferPointer($0)) }
+  }
+
   /// The digest, 64 hexadecimal digits; nothing can be added after it.
   package func hex() -> String {
     var digest = [UInt8](repeating: 0, count: 32)

@@ -19,6 +19,8 @@ package indirect enum JSON: Equatable, Sendable {
   package struct Member: Equatable, Sendable {
     package let key: String
     package let value: JSON
+
+    package init(key: String, value: JSON) { (self.key, self.value) = (key, value) }
   }
 
   package struct SyntaxError: Error {
@@ -52,6 +54,22 @@ package indirect enum JSON: Equatable, Sendable {
       throw Failure(place, "expected a JSON object in the metadata, found \(json)")
     }
     return members.map { ($0.key, $0.value) }
+  }
+
+  /// The strings of a JSON array in `text`, which came from the metadata of `place`.
+  ///
+  /// - Throws: `Failure` when it is anything else.
+  package static func strings(_ text: String, place: String) throws -> [String] {
+    let json = (try? Array(text.utf8).withUnsafeBytes { try JSON(parsing: $0) }) ?? .string(text)
+    guard case .array(let elements) = json, elements.allSatisfy({ $0.string != nil }) else {
+      throw Failure(place, "expected a JSON array of strings in the metadata, found \(json)")
+    }
+    return elements.compactMap(\.string)
+  }
+
+  /// `texts` as a JSON array.
+  package static func list(_ texts: [String]) -> String {
+    "[\(texts.map(quote).joined(separator: ","))]"
   }
 
   /// `text` as a JSON string, with quotes.

@@ -25,6 +25,13 @@ enum MatrixMemory {
 
   private static let kept = Mutex(Kept())
 
+  /// Gives all that is kept back to the system.
+  static func release() {
+    for address in kept.withLock({ $0.removeAll() }) {
+      UnsafeMutableRawPointer(bitPattern: address)?.deallocate()
+    }
+  }
+
   /// At least `bytes` bytes at a 64-byte aligned address, not initialized.
   static func allocate(_ bytes: Int) -> UnsafeMutableRawPointer {
     if bytes >= smallest {
@@ -52,4 +59,10 @@ enum MatrixMemory {
     }
     for address in surplus { UnsafeMutableRawPointer(bitPattern: address)?.deallocate() }
   }
+}
+
+extension Matrix {
+  /// Gives memory of matrices that are gone back to the system, before work with other sizes that
+  /// needs much of its own.
+  package static func releaseKeptMemory() { MatrixMemory.release() }
 }

@@ -13,10 +13,7 @@ package struct ModelConfig: Sendable {
   package let json: JSON
 
   package init(_ path: String) throws {
-    guard let data = FileManager.default.contents(atPath: path) else {
-      throw Failure(path, "expected a configuration file, found none")
-    }
-    try self.init(data, path: path)
+    try self.init(InputFile.contents(of: path, kind: "a configuration file"), path: path)
   }
 
   /// Reads configuration text that came from elsewhere; `path` names it in messages.

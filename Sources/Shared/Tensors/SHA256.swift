@@ -12,8 +12,7 @@ package enum SHA256 {
     for name in names {
       let tensor = try source.tensor(name)
       let shape = tensor.shape.map(String.init).joined(separator: ",")
-      let title = Array("\(JSON.quote(name)) \(tensor.dtype.rawValue) [\(shape)]\n".utf8)
-      title.withUnsafeBytes { digest.add($0) }
+      digest.add("\(JSON.quote(name)) \(tensor.dtype.rawValue) [\(shape)]\n")
       digest.add(tensor.bytes)
     }
     return digest.hex()

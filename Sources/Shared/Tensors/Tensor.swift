@@ -41,6 +41,13 @@ package struct Tensor: Sendable {
     UnsafeRawBufferPointer(rebasing: storage.bytes[range])
   }
 
+  /// Has its part of a mapped file read ahead of use; does nothing for one in memory.
+  package func willNeed() { storage.willNeed(range) }
+
+  /// Takes its part of a mapped file from this process's memory, to which it comes back when it is
+  /// read again; does nothing for one in memory.
+  package func letGo() { storage.letGo(range) }
+
   /// `file: tensor`, the place in a message about this tensor.
   package var place: String { "\(origin): \(name)" }
 }

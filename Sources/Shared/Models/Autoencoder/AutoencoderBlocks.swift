@@ -29,11 +29,14 @@ struct ResnetBlock: Sendable {
         "\(name).conv_shortcut", inputs: inputs, outputs: outputs, kernel: 1, from: source)
   }
 
-  /// The block's output; without a shortcut this is `x`, changed in place.
-  func callAsFunction(_ x: FeatureMap) -> FeatureMap {
-    let hidden = convolution1(x, norm: norm1.transform(of: x))
-    return convolution2(
-      hidden, norm: norm2.transform(of: hidden), addingTo: shortcut.map { $0(x) } ?? x)
+  /// The block's output, stored; `x` is not to be read again, as its memory is used or let go.
+  func callAsFunction(_ x: MapStage, within limit: Int) -> MapStage {
+    let hidden = MapStage(convolution1, of: x, norm: norm1.transform(of: x))
+      .stored(within: limit)
+    let residual = shortcut.map { MapStage($0, of: x) } ?? x
+    return MapStage(
+      convolution2, of: hidden, norm: norm2.transform(of: hidden), plus: residual
+    ).stored()
   }
 }
 
@@ -77,7 +80,7 @@ struct PixelAttention: Sendable {
 
   /// Adds the attention to `x` in place.
   func callAsFunction(_ x: FeatureMap, observer: (any LayerObserver)?) {
-    let normalized = norm.transform(of: x)(x).pixels
+    let normalized = norm.transform(of: MapStage(x))(x).pixels
     let mixed = attention(
       q: toQuery.multiply(normalized, bias: biases[0]),
       k: toKey.multiply(normalized, bias: biases[1]),
@@ -111,12 +114,16 @@ struct AutoencoderMiddle: Sendable {
     second = try resnet(1)
   }
 
-  func callAsFunction(_ x: FeatureMap, observer: (any LayerObserver)?) -> FeatureMap {
-    let hidden = first(x)
-    attention?(hidden, observer: observer)
-    let output = second(hidden)
-    observer?.observe(module: name, output: output.pixels)
-    return output
+  func callAsFunction(
+    _ x: MapStage, within limit: Int, observer: (any LayerObserver)?
+  ) -> MapStage {
+    var hidden = first(x, within: limit)
+    if let attention {
+      let map = hidden.map
+      attention(map, observer: observer)
+      hidden = MapStage(map)
+    }
+    return second(hidden, within: limit).shown(as: name, to: observer)
   }
 }
 
@@ -153,11 +160,27 @@ struct AutoencoderLevel: Sendable {
     }
   }
 
-  func callAsFunction(_ x: FeatureMap, observer: (any LayerObserver)?) -> FeatureMap {
+  /// The level's output; where storing it would take more than `limit` bytes it is computed by
+  /// whoever reads it.
+  func callAsFunction(
+    _ x: MapStage, within limit: Int, observer: (any LayerObserver)?
+  ) -> MapStage {
     var x = x
-    for resnet in resnets { x = resnet(x) }
-    if let resampler { x = resampler(x) }
-    observer?.observe(module: name, output: x.pixels)
-    return x
+    for resnet in resnets { x = resnet(x, within: limit) }
+    if let resampler {
+      x = MapStage(resampler, of: x)
+      if x.bytes <= limit { x = x.stored() }
+    }
+    return x.shown(as: name, to: observer)
+  }
+}
+
+extension MapStage {
+  /// The map, shown to an observer if there is one, which stores it.
+  func shown(as module: String, to observer: (any LayerObserver)?) -> MapStage {
+    guard let observer else { return self }
+    let stage = stored()
+    observer.observe(module: module, output: stage.map.pixels)
+    return stage
   }
 }

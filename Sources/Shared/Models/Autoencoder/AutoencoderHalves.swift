@@ -35,17 +35,24 @@ struct AutoencoderDecoder: Sendable {
   }
 
   /// The picture of `latents`, which are divided by the scaling factor already.
-  func callAsFunction(_ latents: FeatureMap, observer: (any LayerObserver)?) -> FeatureMap {
-    var x = latents
+  ///
+  /// - Parameters:
+  ///   - latents: [height][width][latent channels].
+  ///   - limit: bytes that maps may take which are not needed as a whole; less memory costs time
+  ///     and changes no bit.
+  ///   - observer: sees the outputs of modules.
+  /// - Returns: [height * downsampling][width * downsampling][out channels].
+  func callAsFunction(
+    _ latents: FeatureMap, within limit: Int, observer: (any LayerObserver)?
+  ) -> FeatureMap {
+    var x = MapStage(latents)
     if let postQuantConvolution {
-      x = postQuantConvolution(x)
-      observer?.observe(module: "post_quant_conv", output: x.pixels)
+      x = MapStage(postQuantConvolution, of: x).shown(as: "post_quant_conv", to: observer)
     }
-    x = convolutionIn(x)
-    observer?.observe(module: "decoder.conv_in", output: x.pixels)
-    x = middle(x, observer: observer)
-    for level in levels { x = level(x, observer: observer) }
-    return convolutionOut(x, norm: normOut.transform(of: x))
+    x = MapStage(convolutionIn, of: x).stored().shown(as: "decoder.conv_in", to: observer)
+    x = middle(x, within: limit, observer: observer)
+    for level in levels { x = level(x, within: limit, observer: observer) }
+    return MapStage(convolutionOut, of: x, norm: normOut.transform(of: x)).map
   }
 }
 
@@ -82,14 +89,15 @@ struct AutoencoderEncoder: Sendable {
   }
 
   /// Mean and log variance [height][width][2 * latent channels] of a picture.
-  func callAsFunction(_ picture: FeatureMap, observer: (any LayerObserver)?) -> FeatureMap {
-    var x = convolutionIn(picture)
-    observer?.observe(module: "encoder.conv_in", output: x.pixels)
-    for level in levels { x = level(x, observer: observer) }
-    x = middle(x, observer: observer)
-    x = convolutionOut(x, norm: normOut.transform(of: x))
-    if let quantConvolution { x = quantConvolution(x) }
-    observer?.observe(module: "quant_conv", output: x.pixels)
-    return x
+  func callAsFunction(
+    _ picture: FeatureMap, within limit: Int, observer: (any LayerObserver)?
+  ) -> FeatureMap {
+    var x = MapStage(convolutionIn, of: MapStage(picture)).stored()
+      .shown(as: "encoder.conv_in", to: observer)
+    for level in levels { x = level(x, within: limit, observer: observer) }
+    x = middle(x, within: limit, observer: observer)
+    x = MapStage(convolutionOut, of: x, norm: normOut.transform(of: x)).stored()
+    if let quantConvolution { x = MapStage(quantConvolution, of: x).stored() }
+    return x.shown(as: "quant_conv", to: observer).map
   }
 }

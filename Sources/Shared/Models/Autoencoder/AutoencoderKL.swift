@@ -6,6 +6,8 @@ import Tensors
 /// The variational autoencoder between pictures and latents: diffusers' `AutoencoderKL`.
 package final class AutoencoderKL: Sendable {
   package let config: AutoencoderConfig
+  /// Bytes that maps may take which are not needed as a whole.
+  let memoryLimit: Int
   let decoder: AutoencoderDecoder
   private let encoder: AutoencoderEncoder?
 
@@ -15,20 +17,27 @@ package final class AutoencoderKL: Sendable {
   ///   - file: its `config.json`.
   ///   - weights: its tensors.
   ///   - withEncoder: whether to read the encoder's too.
+  ///   - memoryLimit: bytes that maps may take which are not needed as a whole: those of a picture
+  ///     of 1024 pixels a side do not fit, which costs half as much time again. Changes no bit.
   /// - Throws: `Failure` for a setting that is not supported, and for a tensor that is missing or
   ///   has another shape.
   package init(
-    config file: ModelConfig, weights: any TensorSource, withEncoder: Bool = false
+    config file: ModelConfig, weights: any TensorSource, withEncoder: Bool = false,
+    memoryLimit: Int = 560 << 20
   ) throws {
+    self.memoryLimit = memoryLimit
     config = try AutoencoderConfig(file)
     decoder = try AutoencoderDecoder(config: config, from: weights)
     encoder = withEncoder ? try AutoencoderEncoder(config: config, from: weights) : nil
   }
 
-  /// Reads `config.json` and the weights in `folder`.
-  package convenience init(folder: String, withEncoder: Bool = false) throws {
+  /// Reads `config.json` and the weights in `folder`, of `variant` if it has it.
+  package convenience init(
+    folder: String, variant: String? = nil, withEncoder: Bool = false
+  ) throws {
     try self.init(
-      config: ModelConfig("\(folder)/config.json"), weights: Checkpoint(folder: folder),
+      config: ModelConfig("\(folder)/config.json"),
+      weights: Checkpoint(folder: folder, variant: variant),
       withEncoder: withEncoder)
   }
 
@@ -44,12 +53,13 @@ package final class AutoencoderKL: Sendable {
   ) -> [Float] {
     let size = latents.size
     precondition(latents.channels == config.latentChannels, "\(latents.channels) channels")
+    Matrix.releaseKeptMemory()
     return (0..<latents.samples).flatMap { sample in
       let z = latents.values[(sample * size)..<((sample + 1) * size)]
         .map { $0 / config.scalingFactor }
       return decoder(
         FeatureMap(planes: z[...], height: latents.height, width: latents.width),
-        observer: observer
+        within: memoryLimit, observer: observer
       ).planes
     }
   }
@@ -78,7 +88,7 @@ package final class AutoencoderKL: Sendable {
     return (0..<batch).flatMap { sample in
       let picture = FeatureMap(
         planes: pictures[(sample * size)..<((sample + 1) * size)], height: height, width: width)
-      var moments = encoder(picture, observer: observer).planes
+      var moments = encoder(picture, within: memoryLimit, observer: observer).planes
       for index in (moments.count / 2)..<moments.count {
         moments[index] = min(max(moments[index], -30), 20)
       }

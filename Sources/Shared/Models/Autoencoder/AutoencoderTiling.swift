@@ -63,7 +63,8 @@ extension AutoencoderKL {
       }
     }
     return decoder(
-      FeatureMap(planes: planes[...], height: rows.count, width: columns.count), observer: nil)
+      FeatureMap(planes: planes[...], height: rows.count, width: columns.count),
+      within: memoryLimit, observer: nil)
   }
 
   /// Fades the last rows of `upper` into the first rows of `lower`, in place.

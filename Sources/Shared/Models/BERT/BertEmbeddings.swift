@@ -35,6 +35,12 @@ struct BertEmbeddings {
   /// The longest text that there are positions for.
   var longest: Int { positions.outputs }
 
+  /// Takes the pages of the tables from this process's memory.
+  func letGo() {
+    words.tensor.letGo()
+    positions.tensor.letGo()
+  }
+
   /// [samples * length][width].
   ///
   /// - Throws: `Failure` for a text that is too long or a token outside the vocabulary.

@@ -5,10 +5,12 @@ import Tensors
 
 /// The encoder of BERT (transformers `BertModel`, without its pooler), in f32: the first text
 /// encoder of Hunyuan-DiT.
-package final class BertEncoder {
+package final class BertEncoder: TextEncoder {
   package let width: Int
   private let embeddings: BertEmbeddings
   private let layers: [BertLayer]
+
+  package var blockCount: Int { layers.count }
 
   /// Tokens in the vocabulary.
   package var vocabulary: Int { embeddings.vocabulary }
@@ -16,17 +18,17 @@ package final class BertEncoder {
   /// The longest text that there are positions for.
   package var longest: Int { embeddings.longest }
 
-  /// Reads `config.json` and the weights (one file or shards) in `folder`.
+  /// Reads `config.json` and the weights (one file or shards) in `folder`, of `variant` if it has it.
   ///
   /// The names of the weights may all begin with `bert.`, as in files that were saved with a head
   /// for training.
   ///
   /// - Throws: `Failure` for a missing tensor, another shape, or a configuration that this does not
   ///   compute.
-  package init(folder: String) throws {
+  package init(folder: String, variant: String? = nil) throws {
     let config = try ModelConfig("\(folder)/config.json")
     try BertEncoder.check(config)
-    let source = try Checkpoint(folder: folder)
+    let source = try Checkpoint(folder: folder, variant: variant)
     width = try config.bounded("hidden_size")
     let heads = try config.bounded("num_attention_heads")
     guard width.isMultiple(of: heads) else {
@@ -61,27 +63,23 @@ package final class BertEncoder {
     }
   }
 
-  /// The last hidden states of `batch` texts of equal length.
-  ///
-  /// - Parameters:
-  ///   - ids: [batch][length].
-  ///   - mask: [batch][length], true for real tokens, which come first in each text.
-  ///   - batch: how many texts.
-  ///   - observer: sees the outputs of the embeddings and of the layers, and what linear layers
-  ///     read.
-  /// - Returns: [batch * length][hidden_size].
-  /// - Throws: `Failure` for an id outside the vocabulary, for padding before a real token, and for
-  ///   texts that are longer than `longest`.
+  /// - Throws: as the protocol says, and `Failure` for texts that are longer than `longest`.
   package func encode(
-    ids: [Int32], mask: [Bool], batch: Int, observer: (any LayerObserver)? = nil
-  ) throws -> Matrix {
-    let text = try TextBatch(ids: ids, mask: mask, samples: batch)
-    var x = try embeddings(text)
-    observer?.observe(module: embeddings.name, output: x)
-    for layer in layers {
-      x = layer(x, text, observer: observer)
-      observer?.observe(module: layer.name, output: x)
+    _ texts: [TextBatch], observer: (any LayerObserver)?, didFinishBlock: () -> Void
+  ) throws -> [Matrix] {
+    var states = try texts.map { text in
+      let x = try embeddings(text)
+      observer?.observe(module: embeddings.name, output: x)
+      return x
     }
-    return x
+    embeddings.letGo()
+    forEachReadAhead(layers) { layer in
+      for (index, text) in texts.enumerated() {
+        states[index] = layer(states[index], text, observer: observer)
+        observer?.observe(module: layer.name, output: states[index])
+      }
+      didFinishBlock()
+    }
+    return states
   }
 }

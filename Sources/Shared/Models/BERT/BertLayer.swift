@@ -8,7 +8,7 @@ import Tensors
 ///
 /// `x = norm(x + o(softmax(q k^T / sqrt(d)) v))`, `x = norm(x + output(gelu(intermediate x)))`,
 /// with the exact GELU; all linear layers have biases.
-final class BertLayer {
+final class BertLayer: TextBlock {
   let name: String
   private let heads: Int
   private let scale: Float
@@ -46,6 +46,8 @@ final class BertLayer {
     output = try linear("output.dense", .feedForwardOutput, readsGELU: true, hidden, width)
     outputNorm = try norm("output")
   }
+
+  var linears: [Linear] { [query, key, value, attentionOutput, intermediate, output] }
 
   /// The output for x [samples * length][width], the tokens of `text`.
   func callAsFunction(_ x: Matrix, _ text: TextBatch, observer: (any LayerObserver)?) -> Matrix {

@@ -1,8 +1,9 @@
 import Foundation
 import Platform
+import Tensors
 
-/// The pieces of `vocab.txt`, a line each, whose number from 0 is the id; `##` begins a piece that
-/// continues a word.
+/// The pieces of `vocab.txt`, a line each, whose number from 0 is the id, or those of
+/// `tokenizer.json`; `##` begins a piece that continues a word.
 struct WordPieceVocabulary: Sendable {
   /// Characters of the longest word that is cut into pieces.
   private static let longestWord = 100
@@ -17,27 +18,61 @@ struct WordPieceVocabulary: Sendable {
   /// Bytes of the longest piece.
   private let longestPiece: Int
 
-  /// Reads `vocab.txt` in `folder` as Hugging Face's tokenizers do.
+  /// Reads the vocabulary in `folder`: `vocab.txt`, or without it `file`, its `tokenizer.json`.
+  ///
+  /// - Throws: `Failure` for a file that is missing, damaged, or of another kind of tokenizer.
+  init(folder: String, _ file: ModelConfig?) throws {
+    let path = "\(folder)/vocab.txt"
+    if let file, !FileManager.default.fileExists(atPath: path) {
+      try self.init(file)
+    } else {
+      try self.init(lines: path)
+    }
+  }
+
+  private init(path: String, size: Int, ids: [[UInt8]: Int32]) {
+    (self.path, self.size, self.ids) = (path, size, ids)
+    longestPiece = ids.keys.map(\.count).max() ?? 0
+  }
+
+  /// Reads the WordPiece model of a `tokenizer.json`.
+  private init(_ file: ModelConfig) throws {
+    let model = file.json["model"]
+    guard model?["type"]?.string ?? "WordPiece" == "WordPiece",
+      model?["continuing_subword_prefix"]?.string ?? "##" == "##",
+      case .object(let members)? = model?["vocab"]
+    else {
+      throw Failure(
+        file.path,
+        "model: expected a WordPiece vocabulary with ## in front of pieces that continue "
+          + "a word, found \(model?["type"]?.description ?? "none")")
+    }
+    var ids: [[UInt8]: Int32] = [:]
+    for member in members {
+      guard let id = member.value.int.flatMap({ Int32(exactly: $0) }), id >= 0 else {
+        throw Failure(
+          file.path,
+          "model: vocab: \(JSON.quote(member.key)): expected an id, found \(member.value)")
+      }
+      ids[Array(member.key.utf8)] = id
+    }
+    self.init(path: file.path, size: Int(ids.values.max() ?? -1) + 1, ids: ids)
+  }
+
+  /// Reads `path` as Hugging Face's tokenizers do.
   ///
   /// Lines end with LF or CRLF; white space at their end does not count, and of equal lines the
   /// last one does.
   ///
   /// - Throws: `Failure` for a file that is missing, empty, too large or not UTF-8.
-  init(folder: String) throws {
-    let (path, files) = ("\(folder)/vocab.txt", FileManager.default)
-    if let bytes = try? files.attributesOfItem(atPath: path)[.size] as? Int,
+  private init(lines path: String) throws {
+    if let bytes = try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int,
       bytes > WordPieceVocabulary.largestFile
     {
       throw Failure(
         path, "expected at most \(WordPieceVocabulary.largestFile) bytes, found \(bytes)")
     }
-    guard let data = files.contents(atPath: path) else {
-      let other = files.fileExists(atPath: "\(folder)/tokenizer.json")
-      throw Failure(
-        path,
-        "expected a vocabulary, a piece on each line, found "
-          + (other ? "only tokenizer.json, which is not read" : "none"))
-    }
+    let data = try InputFile.contents(of: path, kind: "a vocabulary, a piece on each line")
     guard !data.isEmpty else {
       throw Failure(path, "expected a vocabulary, a piece on each line, found an empty file")
     }
@@ -53,10 +88,7 @@ struct WordPieceVocabulary: Sendable {
       let end = scalars.lastIndex { !$0.properties.isWhitespace }
       ids[end.map { Array(Substring(scalars[...$0]).utf8) } ?? []] = Int32(id)
     }
-    self.path = path
-    size = lines.count
-    self.ids = ids
-    longestPiece = ids.keys.map(\.count).max() ?? 0
+    self.init(path: path, size: lines.count, ids: ids)
   }
 
   func id(of piece: [UInt8]) -> Int32? { ids[piece] }

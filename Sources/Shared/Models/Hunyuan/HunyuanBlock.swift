@@ -39,13 +39,14 @@ package struct HunyuanBlock: TransformerBlock {
     }
     norm1 = try norm("norm1.norm", width)
     shift = try parts.makeLinear(
-      LayerRole("\(name).norm1.linear", kind: .conditioning, block: name, rows: .samples), width,
-      width)
+      LayerRole(
+        "\(name).norm1.linear", statistics: HunyuanBlock.conditioningSite, kind: .conditioning,
+        block: name, rows: .samples), width, width)
     var shape = BlockAttention.Shape(heads: config.heads, headSize: config.headSize)
     shape.normEpsilon = HunyuanConfig.normEpsilon
     selfAttention = try BlockAttention("\(name).attn1", block: name, shape, parts: parts)
     norm2 = try norm("norm2", width)
-    shape.textWidth = config.textWidth
+    shape.text = .init(width: config.textWidth, site: "\(HunyuanBlock.name(0)).attn2.kv")
     crossAttention = try BlockAttention("\(name).attn2", block: name, shape, parts: parts)
     norm3 = try norm("norm3", width)
     feedForward1 = try parts.makeLinear(
@@ -55,6 +56,9 @@ package struct HunyuanBlock: TransformerBlock {
       LayerRole("\(name).ff.net.2", kind: .feedForwardOutput, block: name, readsGELU: true),
       config.feedForwardWidth, width)
   }
+
+  /// The first site that reads the conditioning, which is the same for all blocks.
+  static let conditioningSite = "\(name(0)).norm1.linear"
 
   private static func name(_ index: Int) -> String { "blocks.\(index)" }
 

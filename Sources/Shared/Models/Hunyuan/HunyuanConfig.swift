@@ -32,6 +32,7 @@ package struct HunyuanConfig: Sendable {
   /// Channels of the transformer, D.
   package var width: Int { heads * headSize }
 
+  static let className = "HunyuanDiT2DModel"
   /// Heads of the pooling attention, in the original no setting.
   static let poolerHeads = 8
   /// Of all its norms.
@@ -39,7 +40,7 @@ package struct HunyuanConfig: Sendable {
 
   package init(_ config: ModelConfig) throws {
     _ = try config.choice(
-      "_class_name", of: ["HunyuanDiT2DModel"], default: "HunyuanDiT2DModel")
+      "_class_name", of: [HunyuanConfig.className], default: HunyuanConfig.className)
     _ = try config.choice("norm_type", of: ["layer_norm"], default: "layer_norm")
     _ = try config.choice(
       "activation_fn", of: ["gelu-approximate"], default: "gelu-approximate")

@@ -6,62 +6,56 @@ extension ModelFamily {
   /// Hunyuan-DiT of versions 1.0 to 1.2, and those distilled from them.
   package static let hunyuanDiT = ModelFamily(
     pipelines: ["HunyuanDiTPipeline"],
+    transformers: [HunyuanConfig.className],
+    pipeline: { _, _, _ in "HunyuanDiTPipeline" },
     sampling: SamplingProfile(steps: 50, guidanceScale: 5, sizes: .standardShapes),
-    textEncoding: { try HunyuanTextEncoding($0, promptLength: $1) },
+    textEncoding: { try .hunyuanDiT($0, $1) },
     transformer: { try HunyuanTransformer($0) })
 }
 
-/// The text of Hunyuan-DiT's pipeline: BERT and T5 (mT5) on the prompt as it is, padded to the
-/// lengths that the transformer reads.
-///
-/// Padding stays: the transformer pools the states of all positions.
-struct HunyuanTextEncoding: TextEncoding {
-  private let config: HunyuanConfig
-  private let wordPieces: WordPieceTokenizer
-  private let bert: BertEncoder
-  private let pieces: SentencePieceTokenizer
-  private let t5: T5Encoder
-
-  init(_ folder: ModelFolder, promptLength: Int?) throws {
-    config = try HunyuanConfig(folder.config("transformer"))
-    guard promptLength == nil else {
+extension TextEncoding {
+  /// The text of Hunyuan-DiT's pipeline: BERT and T5 (mT5) on the prompt as it is, padded to the
+  /// lengths that the transformer reads.
+  ///
+  /// Padding stays: the transformer pools the states of all positions.
+  ///
+  /// - Throws: `Failure` for a prompt length, which is the transformer's own here, and for captions
+  ///   that are to be cleaned.
+  static func hunyuanDiT(_ folder: ModelFolder, _ options: TextOptions) throws -> TextEncoding {
+    let config = try HunyuanConfig(folder.config("transformer"))
+    let (bertLength, t5Length) = (config.textLength, config.t5Length)
+    guard options.promptLength == nil else {
       throw Failure(
         folder.path,
-        "max_sequence_length: expected none, as Hunyuan-DiT reads \(config.textLength) and "
-          + "\(config.t5Length) tokens of a prompt")
+        "max_sequence_length: expected none, as Hunyuan-DiT reads \(bertLength) and \(t5Length) "
+          + "tokens of a prompt")
     }
-    wordPieces = try WordPieceTokenizer(folder: folder.folder("tokenizer"))
-    bert = try BertEncoder(folder: folder.folder("text_encoder"))
-    pieces = try SentencePieceTokenizer(folder: folder.folder("tokenizer_2"))
-    t5 = try T5Encoder(folder: folder.folder("text_encoder_2"))
-    func check(_ part: String, _ key: String, _ found: Int, _ expected: Int, _ why: String) throws {
-      guard found == expected else {
-        throw Failure(
-          "\(folder.folder(part))/config.json",
-          "\(key): expected \(expected) as \(why) of the transformer, found \(found)")
-      }
-    }
-    try check(
-      "text_encoder", "hidden_size", bert.width, config.textWidth, "cross_attention_dim")
-    try check("text_encoder_2", "d_model", t5.width, config.t5Width, "cross_attention_dim_t5")
-    guard config.textLength <= bert.longest else {
+    guard options.cleansCaptions != true else {
       throw Failure(
-        "\(folder.folder("text_encoder"))/config.json",
-        "max_position_embeddings: expected at least text_len = \(config.textLength) of the "
-          + "transformer, found \(bert.longest)")
+        folder.path, "clean_caption: expected none, as Hunyuan-DiT reads prompts as they are")
     }
-  }
-
-  func encode(_ prompt: String) throws -> EncodedPrompt {
-    let words = try wordPieces.encode(prompt, length: config.textLength)
-    let tokens = try pieces.encode(prompt, length: config.t5Length)
-    return EncodedPrompt(
-      prompt: prompt,
-      texts: [
-        EncodedText(
-          states: try bert.encode(ids: words.ids, mask: words.mask, batch: 1), mask: words.mask),
-        EncodedText(
-          states: try t5.encode(ids: tokens.ids, mask: tokens.mask, batch: 1), mask: tokens.mask),
+    let (wordPieces, bert) = (folder.folder("tokenizer"), folder.folder("text_encoder"))
+    let (pieces, t5) = (folder.folder("tokenizer_2"), folder.folder("text_encoder_2"))
+    let variant = folder.options.variant
+    return TextEncoding(
+      promptLength: nil, cleansCaptions: nil,
+      parts: [
+        TextPart(
+          tokenizer: wordPieces, encoder: bert, variant: variant,
+          openTokenizer: {
+            let tokenizer = try WordPieceTokenizer(
+              folder: wordPieces, rows: folder.vocabulary("text_encoder"))
+            return { try tokenizer.encode($0, length: bertLength) }
+          },
+          openEncoder: { try BertEncoder(folder: bert, variant: variant) }),
+        TextPart(
+          tokenizer: pieces, encoder: t5, variant: variant,
+          openTokenizer: {
+            let tokenizer = try SentencePieceTokenizer(
+              folder: pieces, rows: folder.vocabulary("text_encoder_2"))
+            return { try tokenizer.encode($0, length: t5Length) }
+          },
+          openEncoder: { try T5Encoder(folder: t5, variant: variant) }),
       ])
   }
 }

@@ -21,6 +21,12 @@ package final class HunyuanTransformer: DiffusionTransformer {
   package var patchSize: Int { config.patchSize }
   package var sampleSize: Int { config.sampleSize }
   package var usesSizeConditions: Bool { config.usesSizeConditions }
+  package var textInputs: [TextInput] {
+    [
+      TextInput(channels: config.textWidth, tokens: config.textLength),
+      TextInput(channels: config.t5Width, tokens: config.t5Length),
+    ]
+  }
 
   /// Views the weights of a model folder's `transformer`; nothing is computed.
   ///
@@ -39,7 +45,9 @@ package final class HunyuanTransformer: DiffusionTransformer {
       try HunyuanBlock(index: $0, config: config, parts: parts)
     }
     finalVectors = try parts.makeLinear(
-      LayerRole("norm_out.linear", kind: .conditioning, rows: .samples), width, 2 * width)
+      LayerRole(
+        "norm_out.linear", statistics: HunyuanBlock.conditioningSite, kind: .conditioning,
+        rows: .samples), width, 2 * width)
     projectOut = try parts.makeLinear(
       LayerRole("proj_out", kind: .output), width, area * config.outChannels)
   }

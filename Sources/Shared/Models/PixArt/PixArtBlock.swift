@@ -17,14 +17,14 @@ package struct PixArtBlock: TransformerBlock {
 
   /// Views the weights of block `index`.
   package init(index: Int, config: PixArtConfig, parts: TransformerParts) throws {
-    let (width, name) = (config.width, "transformer_blocks.\(index)")
+    let (width, name) = (config.width, PixArtBlock.name(index))
     self.name = name
     normEpsilon = config.normEpsilon
     table = try ParameterTable(
       "\(name).scale_shift_table", rows: 6, columns: width, from: parts.weights)
     var shape = BlockAttention.Shape(heads: config.heads, headSize: config.headSize)
     selfAttention = try BlockAttention("\(name).attn1", block: name, shape, parts: parts)
-    shape.textWidth = width
+    shape.text = .init(width: width, site: "\(PixArtBlock.name(0)).attn2.kv")
     crossAttention = try BlockAttention("\(name).attn2", block: name, shape, parts: parts)
     feedForward1 = try parts.makeLinear(
       LayerRole("\(name).ff.net.0.proj", kind: .feedForwardInput, block: name), width, 4 * width)
@@ -32,6 +32,8 @@ package struct PixArtBlock: TransformerBlock {
       LayerRole("\(name).ff.net.2", kind: .feedForwardOutput, block: name, readsGELU: true),
       4 * width, width)
   }
+
+  private static func name(_ index: Int) -> String { "transformer_blocks.\(index)" }
 
   /// In the order of the file.
   package var linears: [Linear] {

@@ -25,10 +25,32 @@ package struct PixArtConfig: Sendable {
   /// Channels of the transformer, D.
   package var width: Int { heads * headSize }
 
-  package init(_ config: ModelConfig) throws {
-    _ = try config.choice(
-      "_class_name", of: ["PixArtTransformer2DModel", "Transformer2DModel"],
-      default: "PixArtTransformer2DModel")
+  static let classes = ["PixArtTransformer2DModel", "Transformer2DModel"]
+
+  /// The pipeline of a transformer for which no index speaks: Sigma's have no micro-conditions and
+  /// an interpolation scale in their settings, alpha's leave the scale out or null.
+  ///
+  /// - Parameters:
+  ///   - config: its settings.
+  ///   - weights: its tensors.
+  ///   - other: the pipeline that the parts from elsewhere were made for.
+  /// - Returns: a class of pipelines in diffusers.
+  /// - Throws: `Failure` for a setting of another type.
+  static func pipeline(
+    of config: ModelConfig, _ weights: any TensorSource, other: String
+  ) throws -> String {
+    if hasSizeEmbedders(weights) { return "PixArtAlphaPipeline" }
+    return try config.double("interpolation_scale") == nil ? other : "PixArtSigmaPipeline"
+  }
+
+  private static func hasSizeEmbedders(_ weights: any TensorSource) -> Bool {
+    weights.names.contains { $0.hasPrefix("adaln_single.emb.resolution_embedder.") }
+  }
+
+  /// Reads `config`, and from `weights` what it may leave open: whether there are embedders of the
+  /// picture's size.
+  package init(_ config: ModelConfig, weights: any TensorSource) throws {
+    _ = try config.choice("_class_name", of: PixArtConfig.classes, default: PixArtConfig.classes[0])
     _ = try config.choice("norm_type", of: ["ada_norm_single"], default: "ada_norm_single")
     _ = try config.choice(
       "activation_fn", of: ["gelu-approximate"], default: "gelu-approximate")
@@ -76,7 +98,9 @@ package struct PixArtConfig: Sendable {
       throw Failure(config.path, "interpolation_scale: expected a positive number, found \(scale)")
     }
     interpolationScale = scale
-    usesSizeConditions = try config.bool("use_additional_conditions") ?? (sampleSize == 128)
+    usesSizeConditions =
+      try config.bool("use_additional_conditions")
+      ?? PixArtConfig.hasSizeEmbedders(weights)
     guard !usesSizeConditions || width % 3 == 0 else {
       throw Failure(
         config.path,

@@ -23,13 +23,16 @@ package final class PixArtTransformer: DiffusionTransformer {
   package var patchSize: Int { config.patchSize }
   package var sampleSize: Int { config.sampleSize }
   package var usesSizeConditions: Bool { config.usesSizeConditions }
+  package var textInputs: [TextInput] {
+    [TextInput(channels: config.captionChannels, tokens: nil)]
+  }
 
   /// Views the weights of a model folder's `transformer`; nothing is computed.
   ///
   /// - Throws: `Failure` for a setting that is not supported, and for a tensor that is missing or
   ///   has another shape.
   package init(_ parts: TransformerParts) throws {
-    let config = try PixArtConfig(parts.config)
+    let config = try PixArtConfig(parts.config, weights: parts.weights)
     let (width, patch) = (config.width, config.patchSize)
     self.config = config
     path = parts.weights.path

@@ -6,12 +6,12 @@ import Tensors
 /// T5's tokenizer: SentencePiece ids, `</s>` after truncation, padding on the right (transformers
 /// `T5Tokenizer`).
 ///
-/// Special tokens written out in a prompt (`</s>`, `<pad>`, `<unk>`, `<extra_id_3>`) become their
-/// single ids, as in transformers. *Limitations:* text between them follows the SentencePiece
+/// Special and added tokens written out in a prompt (`</s>`, `<pad>`, `<unk>`, `<extra_id_3>`)
+/// become their single ids, as in transformers. *Limitations:* text between them follows the SentencePiece
 /// library; the rewritten tokenizer of transformers 5 differs there on a few unusual characters
 /// (U+0085, stacked combining marks) and ignores byte fallback.
 package final class SentencePieceTokenizer: @unchecked Sendable {
-  /// `spiece.model`, for messages.
+  /// `spiece.model` or `tokenizer.json`, for messages.
   package let path: String
   /// The ids the model file and the extra ids on top of it span: 0..<size.
   package let size: Int
@@ -22,16 +22,22 @@ package final class SentencePieceTokenizer: @unchecked Sendable {
   package let endID: Int32
   private let model: OpaquePointer
   private let specials: SpecialTokens
+  /// Ids that the text encoder has a row for: 0..<rows; nil: unknown.
+  private let rows: Int?
 
-  /// Reads `spiece.model` and `tokenizer_config.json` in `folder`.
+  /// Reads `spiece.model`, or without it `tokenizer.json`, with `tokenizer_config.json` and what
+  /// tokens were added, in `folder`.
   ///
+  /// - Parameters:
+  ///   - folder: of the tokenizer.
+  ///   - rows: of the text encoder's embedding; nil: not checked.
   /// - Throws: `Failure` for a missing or damaged file, or one without the padding or end token.
-  package init(folder: String) throws {
-    let path = "\(folder)/spiece.model"
+  package init(folder: String, rows: Int? = nil) throws {
+    self.rows = rows
     let config = try ModelConfig("\(folder)/tokenizer_config.json")
-    guard let bytes = FileManager.default.contents(atPath: path) else {
-      throw Failure(path, "expected a SentencePiece model, found none")
-    }
+    let file = try TokenizerFile.open(in: folder)
+    let added = try AddedTokens(folder: folder, config: config, file: file)
+    let (path, bytes, hasExtras) = try SentencePieceTokenizer.model(in: folder, file, added)
     var message = [CChar](repeating: 0, count: 200)
     let loaded = bytes.withUnsafeBytes {
       fpq_sentencepiece_load($0.baseAddress, $0.count, &message, message.count)
@@ -47,45 +53,65 @@ package final class SentencePieceTokenizer: @unchecked Sendable {
 
     func find(_ key: String, _ fallback: String) throws -> SpecialTokens.Token {
       let token = try config.token(key) ?? fallback
-      let id = fpq_sentencepiece_find(loaded, token)
-      guard id >= 0 else {
+      let piece = fpq_sentencepiece_find(loaded, token)
+      guard let id = piece >= 0 ? piece : added.id(of: token) else {
         throw Failure(path, "expected a piece for \(key) \(token), found none")
       }
-      return (Array(token.utf8), id)
+      return SpecialTokens.Token(text: Array(token.utf8), id: id)
     }
     let (pad, end) = (try find("pad_token", "<pad>"), try find("eos_token", "</s>"))
     padID = pad.id
     endID = end.id
-    let extras = try config.int("extra_ids") ?? 100
+    let extras = hasExtras ? try config.int("extra_ids") ?? 100 : 0
     guard (0...10_000).contains(extras) else {
       throw Failure(config.path, "extra_ids: expected 0 ... 10000, found \(extras)")
     }
     // The extra ids lie above the pieces, the first of them on top.
     let extra = (0..<extras).map {
-      (text: Array("<extra_id_\($0)>".utf8), id: pieces + Int32(extras - 1 - $0))
+      SpecialTokens.Token(
+        text: Array("<extra_id_\($0)>".utf8), id: pieces + Int32(extras - 1 - $0))
     }
-    specials = SpecialTokens([pad, end, try find("unk_token", "<unk>")] + extra)
+    specials = SpecialTokens([pad, end, try find("unk_token", "<unk>")] + added.tokens + extra)
     size = Int(pieces) + extras
     suggestedLength = config.suggestedLength
   }
 
   deinit { fpq_sentencepiece_free(model) }
 
+  /// The serialized model in `folder`, with its file for messages, and whether extra ids lie on top
+  /// of its pieces without being named: `tokenizer.json` names them.
+  private static func model(
+    in folder: String, _ file: ModelConfig?, _ added: AddedTokens
+  ) throws -> (path: String, bytes: Data, hasExtras: Bool) {
+    let path = "\(folder)/spiece.model"
+    if let file, !FileManager.default.fileExists(atPath: path) {
+      return (file.path, try UnigramModel(file, added: added).serialized, false)
+    }
+    return (path, try InputFile.contents(of: path, kind: "a SentencePiece model"), true)
+  }
+
   /// The ids of `text` alone: no end token, no limit, no padding.
   package func ids(of text: String) throws -> [Int32] {
     try specials.parts(of: text).flatMap { part in
       switch part {
-      case .special(let id): [id]
+      case .special(let token): [token.id]
       case .text(let bytes): try pieces(of: bytes)
       }
     }
   }
 
   /// The ids of `text`, cut so that the end token fits, then padded to `length`.
+  ///
+  /// - Throws: `Failure` naming an added token that the text encoder does not know.
   package func encode(_ text: String, length: Int) throws -> Tokens {
     guard length > 0 else { throw Failure("expected at least one token, found length \(length)") }
-    let real = try Array(ids(of: text).prefix(length - 1)) + [endID]
-    return Tokens(real: real, paddedTo: length, with: padID)
+    let (all, limit) = (try ids(of: text), length - 1)
+    let unread =
+      all.count > limit
+      ? try Tokens.unread(of: text, limit: limit) { try ids(of: $0).count } : ""
+    let real = Array(all.prefix(limit)) + [endID]
+    try specials.check(real, below: rows, path: path)
+    return Tokens(real: real, paddedTo: length, with: padID, unread: unread)
   }
 
   private func pieces(of bytes: ArraySlice<UInt8>) throws -> [Int32] {

@@ -8,7 +8,7 @@ import Tensors
 ///
 /// `x += o(softmax(q k^T + position bias) v)`, `x += wo(gelu(wi_0 n) * wi_1 n)`; no biases, no
 /// 1/sqrt(d).
-final class T5Block {
+final class T5Block: TextBlock {
   /// What every block of one call shares.
   struct Context {
     let text: TextBatch
@@ -55,6 +55,8 @@ final class T5Block {
       "\(feedForward).wi_1", .feedForwardInput, site: "\(feedForward).wi", width, hidden)
     down = try linear("\(feedForward).wo", .feedForwardOutput, hidden, width)
   }
+
+  var linears: [Linear] { [q, k, v, o, gate, up, down] }
 
   /// Adds both sublayers to x [samples * length][width], in place.
   func forward(_ x: Matrix, _ context: Context) {

@@ -4,7 +4,7 @@ import Platform
 import Tensors
 
 /// The encoder of T5 v1.1 and mT5 (transformers `T5EncoderModel`, `MT5EncoderModel`), in f32.
-package final class T5Encoder {
+package final class T5Encoder: TextEncoder {
   package let width: Int
   package let vocabulary: Int
   private let epsilon: Float
@@ -15,13 +15,15 @@ package final class T5Encoder {
   private let blocks: [T5Block]
   private let finalNorm: [Float]
 
-  /// Reads `config.json` and the weights (one file or shards) in `folder`.
+  package var blockCount: Int { blocks.count }
+
+  /// Reads `config.json` and the weights (one file or shards) in `folder`, of `variant` if it has it.
   ///
   /// - Throws: `Failure` for a missing tensor, another shape, or a configuration that this does not
   ///   compute.
-  package init(folder: String) throws {
+  package init(folder: String, variant: String? = nil) throws {
     let config = try ModelConfig("\(folder)/config.json")
-    let source = try Checkpoint(folder: folder)
+    let source = try Checkpoint(folder: folder, variant: variant)
     // UmT5, for one, has a position bias in every block.
     _ = try config.choice("model_type", of: ["t5", "mt5"], default: "t5")
     width = try config.size("d_model")
@@ -59,28 +61,26 @@ package final class T5Encoder {
     finalNorm = try source.tensor("encoder.final_layer_norm.weight", shape: [width]).floats()
   }
 
-  /// The last hidden states of `batch` texts of equal length.
-  ///
-  /// - Parameters:
-  ///   - ids: [batch][length].
-  ///   - mask: [batch][length], true for real tokens, which come first in each text.
-  ///   - batch: how many texts.
-  ///   - observer: sees the blocks' outputs and the linear layers' inputs.
-  /// - Returns: [batch * length][d_model].
-  /// - Throws: `Failure` for an id outside the vocabulary, or padding before a real token.
   package func encode(
-    ids: [Int32], mask: [Bool], batch: Int, observer: (any LayerObserver)? = nil
-  ) throws -> Matrix {
-    let text = try TextBatch(ids: ids, mask: mask, samples: batch)
-    let x = try text.embedded(in: embedding)
-    let context = T5Block.Context(
-      text: text, bias: positionBias.table(length: text.length), observer: observer)
-    for block in blocks {
-      block.forward(x, context)
-      observer?.observe(module: block.name, output: x)
+    _ texts: [TextBatch], observer: (any LayerObserver)?, didFinishBlock: () -> Void
+  ) throws -> [Matrix] {
+    let states = try texts.map { try $0.embedded(in: embedding) }
+    embedding.tensor.letGo()
+    // [heads][2 * length - 1] by length.
+    let biases = Dictionary(
+      uniqueKeysWithValues: Set(texts.map(\.length)).map { ($0, positionBias.table(length: $0)) })
+    forEachReadAhead(blocks) { block in
+      for (text, x) in zip(texts, states) {
+        block.forward(
+          x, T5Block.Context(text: text, bias: biases[text.length]!, observer: observer))
+        observer?.observe(module: block.name, output: x)
+      }
+      didFinishBlock()
     }
-    let output = rmsNorm(x, weight: finalNorm, epsilon: epsilon)
-    observer?.observe(module: "encoder.final_layer_norm", output: output)
-    return output
+    return states.map { x in
+      let output = rmsNorm(x, weight: finalNorm, epsilon: epsilon)
+      observer?.observe(module: "encoder.final_layer_norm", output: output)
+      return output
+    }
   }
 }

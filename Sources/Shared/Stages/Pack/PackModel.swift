@@ -14,6 +14,7 @@ package struct PackModel {
   package var output = "-"
   /// The model folder, instead of where the statistics were taken.
   package var model: String?
+  package var folderOptions = ModelFolder.Options()
   /// The activation format that the packed model asks for, `e2m3:token-group` unless given; not for
   /// layers that have their own.
   package var activations: String?
@@ -37,8 +38,9 @@ package struct PackModel {
     let shards = try inputs.map { try CodesFile($0) }
     let codes = try MergedCodes(shards)
     let shared = try sharedActivations(codes)
-    let folder = try ModelFolder(
-      model ?? codes.metadata.model(in: codes.path, option: "--model"))
+    let (path, options) = try codes.metadata.model(
+      in: codes.path, instead: model, folderOptions)
+    let folder = try ModelFolder(path, options)
     let weights = try folder.transformerWeights()
     let sha256 = try SHA256.hex(of: weights)
     guard sha256 == codes.metadata.modelSHA256 else {
@@ -47,7 +49,8 @@ package struct PackModel {
     let attention = try attention ?? codes.metadata.setting("attention", in: codes.path)
     try codes.layers.check(AttentionFormat(attention))
     let metadata = StreamMetadata(
-      kind: .packed, model: codes.metadata.model, modelSHA256: sha256,
+      kind: .packed, model: codes.metadata.model, options: codes.metadata.options,
+      modelSHA256: sha256,
       history: codes.metadata.history
         + [
           "fpq-pack" + (shared.map { " --activations \($0)" } ?? "") + " --attention \(attention)"
@@ -57,6 +60,11 @@ package struct PackModel {
         "config": try folder.config("transformer").text,
       ].merging(shared.map { ["activations": $0] } ?? [:]) { own, _ in own })
     let packed = try PackedModel(codes: codes, weights: weights, metadata: metadata)
+    if let first = codes.metadata.unused.first {
+      Console.say(
+        "\(weights.path): tensors that are not used and left out: \(codes.metadata.unused.count), "
+          + "first \(first)")
+    }
     let written = try Exporters.named(Exporters.usualName(for: output)).write(
       packed, to: Destination(path: output, original: folder, links: links))
     Console.say(try packed.summary())
@@ -66,7 +74,7 @@ package struct PackModel {
     }
     if isVerbose {
       let seconds = String(format: "%.1f", Date().timeIntervalSince(start))
-      Console.say("\(seconds) s, peak memory \(Memory.peakMegabytes) MB")
+      Console.say("\(seconds) s, \(Memory.summary)")
     }
   }
 

@@ -13,6 +13,7 @@ package struct AdviseOnFormats {
   package var statistics = "-"
   /// The model folder, instead of where the statistics were taken.
   package var model: String?
+  package var folderOptions = ModelFolder.Options()
   /// Only layers that match this pattern.
   package var layerPattern: String?
   package var isVerbose = false
@@ -55,6 +56,7 @@ package struct AdviseOnFormats {
     var stage = RoundModel(settings)
     stage.statistics = statistics
     stage.model = model
+    stage.folderOptions = folderOptions
     stage.layerPattern = layerPattern
     let tasks = try stage.plan().tasks
     var layers: [Advice.Layer] = []

@@ -5,6 +5,7 @@ import Pipeline
 import Platform
 import Reconstruction
 import Rounding
+import Sampling
 import Streams
 import Tensors
 
@@ -15,6 +16,7 @@ package struct RoundModel {
   package var output = "-"
   /// The model folder, instead of where the statistics were taken.
   package var model: String?
+  package var folderOptions = ModelFolder.Options()
   /// Statistics of other prompts, on which the result is only judged.
   package var heldOut: String?
   package let settings: RoundingSettings
@@ -22,6 +24,8 @@ package struct RoundModel {
   package var layerPattern: String?
   package var reportPath: String?
   package var tracePath: String?
+  /// Where the text states come from, when inputs of the network are made again.
+  package var text = TextOptions()
   package var isVerbose = false
 
   package init(_ settings: RoundingSettings) { self.settings = settings }
@@ -35,7 +39,7 @@ package struct RoundModel {
     let finished: [FinishedLayer]
     if let reconstruction = settings.reconstruction {
       finished = try SequentialRounding(
-        source: source, tasks: tasks, options: reconstruction,
+        source: source, tasks: tasks, options: reconstruction, text: text,
         units: try RoundingUnit.shard(
           of: tasks.statistics.roles.all.filter { tasks.formats[$0.name] != nil },
           chosen: tasks.chosen, pattern: layerPattern ?? "*",
@@ -61,7 +65,7 @@ package struct RoundModel {
   /// Prints what the work on so many layers took.
   static func say(layers: Int, since start: Date) {
     let seconds = String(format: "%.1f", Date().timeIntervalSince(start))
-    Console.say("\(layers) layers, \(seconds) s, peak memory \(Memory.peakMegabytes) MB")
+    Console.say("\(layers) layers, \(seconds) s, \(Memory.summary)")
   }
 
   /// Rounds each layer by itself, site by site.
@@ -107,8 +111,9 @@ package struct RoundModel {
 
   /// The float model that the statistics were taken of.
   private func floatModel(of files: [StatisticsFile]) throws -> TransformerSource {
-    let source = try TransformerSource(
-      model ?? files[0].metadata.model(in: files[0].path, option: "--model"))
+    let (path, options) = try files[0].metadata.model(
+      in: files[0].path, instead: model, folderOptions)
+    let source = try TransformerSource(path, options)
     let sha256 = try SHA256.hex(of: source.weights)
     for file in files where file.metadata.modelSHA256 != sha256 {
       throw Failure(

@@ -12,7 +12,7 @@ import Tensors
 package struct GenerateImages {
   /// A model folder, or a packed stream (`-`: stdin).
   package var model = "-"
-  package var base: String?
+  package var folderOptions = ModelFolder.Options()
   package var prompts: [String] = []
   package var sampling = SamplingOptions()
   package var seed: UInt64 = 0
@@ -24,7 +24,9 @@ package struct GenerateImages {
   package var latentsPath: String?
   package var savedLatentsPath: String?
   package var dump: DumpRequest?
-  package var promptLength: Int?
+  package var text = TextOptions()
+  /// A file for the text states of all prompts.
+  package var savedEmbedsPath: String?
   package var writesMetadata = true
   package var isVerbose = false
 
@@ -36,7 +38,7 @@ package struct GenerateImages {
       SamplingRequest(number: $0, prompt: $1, seed: seed &+ UInt64($0))
     }
     let names = try OutputName(output, pictures: requests.count)
-    let source = try TransformerSource(model, base: base)
+    let source = try TransformerSource(model, folderOptions)
     let began = Date()
     let pipeline = try TextToImage(source, precision: precision, options: sampling)
     if let latentsPath {
@@ -47,8 +49,12 @@ package struct GenerateImages {
       }
       for index in requests.indices { requests[index].latents = given[index] }
     }
-    let run = try SamplingRun(
-      requests, of: source, through: pipeline, promptLength: promptLength)
+    // Refused here, before the encoders run, rather than after.
+    let savedEmbeds = try savedEmbedsPath.map { try OutputFile($0) }
+    let run = try SamplingRun(requests, of: source, through: pipeline, text: text)
+    if let savedEmbeds {
+      try PromptEmbedsFile.write(run.encodedPrompts, of: source, text: text, to: savedEmbeds)
+    }
     let recorder = dump.map(DumpRecorder.init)
     var saved: [SampledPicture] = []
     let progress = Progress("sampling", total: requests.count * pipeline.steps, unit: "steps")
@@ -79,7 +85,7 @@ package struct GenerateImages {
     if isVerbose {
       let seconds = String(format: "%.1f", Date().timeIntervalSince(began))
       Console.say(
-        "pictures: \(requests.count), \(seconds) s, peak memory \(Memory.peakMegabytes) MB")
+        "pictures: \(requests.count), \(seconds) s, \(Memory.summary)")
     }
   }
 

@@ -12,9 +12,10 @@ import Tensors
 /// layers see.
 package struct CollectStatistics {
   package var model = ""
+  package var folderOptions = ModelFolder.Options()
   package var prompts: [String] = []
   package var sampling = SamplingOptions()
-  package var promptLength: Int?
+  package var text = TextOptions()
   package var seed: UInt64 = 0
   package var tokensPerSample = 256
   /// The shard: prompts `skip ..< skip + limit` of the list, numbered as in the whole list.
@@ -35,7 +36,7 @@ package struct CollectStatistics {
       throw Failure("skip \(skip)", "expected less than the \(prompts.count) prompts")
     }
     let end = min(prompts.count, skip + min(limit ?? prompts.count, prompts.count))
-    let source = try TransformerSource(model)
+    let source = try TransformerSource(model, folderOptions)
     if source.packed != nil {
       throw Failure(source.weights.path, "expected a float model, found a packed one")
     }
@@ -45,8 +46,11 @@ package struct CollectStatistics {
       guidanceRescale: Double(sampling.guidanceRescale), seed: seed,
       width: pipeline.sampled.width, height: pipeline.sampled.height,
       scheduler: try pipeline.schedulerName(), negativePrompt: sampling.negativePrompt,
-      tokensPerSample: tokensPerSample, promptLength: promptLength)
+      tokensPerSample: tokensPerSample, promptLength: text.promptLength,
+      cleansCaptions: try source.textEncoding(text).cleansCaptions ?? false)
     let sha256 = try SHA256.hex(of: source.weights)
+    var options = folderOptions
+    if options.base != nil { options.pipeline = source.folder.pipelineClass }
     // Refused here, before hours of work, rather than at the first write.
     let result = try OutputFile(output)
 
@@ -56,14 +60,15 @@ package struct CollectStatistics {
     var resumed: [SiteStatistics] = []
     if resumes, let earlier = try checkpoint.open(settings: settings, modelSHA256: sha256) {
       done = earlier.prompts
-      resumed = try earlier.sites.map(earlier.statistics)
+      resumed = try earlier.roles.observedSites.map(earlier.statistics)
       Console.say("resuming after \(done.count) prompts")
     }
     let collector = StatisticsCollector(
       tokensPerSample: tokensPerSample, steps: pipeline.steps, resumed: resumed)
     func write(to file: OutputFile) throws {
       let metadata = StatisticsFile.metadata(
-        model: model, sha256: sha256, settings: settings, roles: roles, prompts: done)
+        model: model, options: options, unused: pipeline.unusedTensors, sha256: sha256,
+        settings: settings, roles: roles, prompts: done)
       try SafetensorsWriter.write(
         collector.statistics.flatMap(StatisticsFile.entries), metadata: metadata.dictionary,
         to: file)
@@ -73,8 +78,7 @@ package struct CollectStatistics {
     let requests = (skip..<end).filter { done[$0] == nil }.map {
       SamplingRequest(number: $0, prompt: prompts[$0], seed: seed &+ UInt64($0))
     }
-    let run = try SamplingRun(
-      requests, of: source, through: pipeline, promptLength: promptLength)
+    let run = try SamplingRun(requests, of: source, through: pipeline, text: text)
     let progress = Progress("statistics", total: requests.count, unit: "prompts")
     try run.forEach(
       observer: collector,
@@ -93,12 +97,15 @@ package struct CollectStatistics {
       })
     progress.finish()
     try collector.check(roles, place: source.weights.path)
-    try write(to: result)
-    if resumes { checkpoint.remove() }
+    // What was written after the last prompt is all there is to write.
+    if !resumes || !checkpoint.becomeResult(output) {
+      try write(to: result)
+      if resumes { checkpoint.remove() }
+    }
     if isVerbose {
       let seconds = String(format: "%.1f", Date().timeIntervalSince(start))
       Console.say(
-        "\(done.count) prompts, \(roles.sites.count) sites, \(seconds) s, peak memory \(Memory.peakMegabytes) MB"
+        "\(done.count) prompts, \(roles.sites.count) sites, \(seconds) s, \(Memory.summary)"
       )
     }
   }

@@ -15,6 +15,8 @@ struct ResumeFile {
   /// Prompts between two writes; nil: as the time says.
   private let interval: Int?
   private var promptsSince = 0
+  /// Whether the last prompt is in the file.
+  private var hasAll = false
   private var written = ContinuousClock.now
   private var cost = Duration.zero
 
@@ -36,11 +38,19 @@ struct ResumeFile {
   /// Called after each prompt; calls `write` with the file when it is time to.
   mutating func finishedPrompt(_ write: (OutputFile) throws -> Void) throws {
     promptsSince += 1
+    hasAll = false
     let start = ContinuousClock.now
     guard interval.map({ promptsSince >= $0 }) ?? (start - written >= cost * 50) else { return }
     try write(OutputFile(path))
-    (written, promptsSince) = (ContinuousClock.now, 0)
+    (written, promptsSince, hasAll) = (ContinuousClock.now, 0, true)
     cost = written - start
+  }
+
+  /// Gives the file the name `output`, if all prompts are in it.
+  ///
+  /// - Returns: whether it did.
+  func becomeResult(_ output: String) -> Bool {
+    hasAll && rename(path, output) == 0
   }
 
   func remove() { unlink(path) }

@@ -1,0 +1,36 @@
+import Layers
+import Tensors
+
+/// A text encoder: tokens in, states out.
+package protocol TextEncoder {
+  /// Channels of its states.
+  var width: Int { get }
+  /// The blocks that it runs one after the other, for progress.
+  var blockCount: Int { get }
+
+  /// The last hidden states of `texts`, each the same to the bit as if it were alone.
+  ///
+  /// Each block runs over all texts, one after the other, before the next one does: the weights are
+  /// read once, whatever the number of texts.
+  ///
+  /// - Parameters:
+  ///   - texts: each of its own length.
+  ///   - observer: sees the blocks' outputs and the linear layers' inputs, text by text.
+  ///   - didFinishBlock: called after each block.
+  /// - Returns: [samples * length][width] of each text.
+  /// - Throws: `Failure` for an id outside the vocabulary.
+  func encode(
+    _ texts: [TextBatch], observer: (any LayerObserver)?, didFinishBlock: () -> Void
+  ) throws -> [Matrix]
+}
+
+extension TextEncoder {
+  /// As above, for those who need not hear of blocks.
+  ///
+  /// - Returns: the states of each text.
+  package func encode(
+    _ texts: [TextBatch], observer: (any LayerObserver)? = nil
+  ) throws -> [Matrix] {
+    try encode(texts, observer: observer) {}
+  }
+}
