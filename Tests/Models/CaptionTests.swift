@@ -22,6 +22,9 @@ import Testing
   }
 }
 
-@Test func `markup that Beautiful Soup refuses stays as it is`() {
-  #expect(cleanedPrompt("a <![foo]> b") == "a <! foo > b")
+// diffusers fails on these prompts, so there is nothing to be equal to: the words are kept. The first
+// one's markup is set apart by the first cleaning and is an ordinary declaration in the second.
+@Test(arguments: [("a <![foo]> b", "a b"), ("a <![ b", "a <! b")])
+func `markup that Beautiful Soup refuses is no error`(_ prompt: String, _ cleaned: String) {
+  #expect(cleanedPrompt(prompt) == cleaned)
 }

@@ -3,7 +3,7 @@
 
 usage: make_captions.py OUTDIR SEED [COUNT]
 
-`captions.json`: prompts, and what the pipeline reads (`_text_preprocessing`, which cleans twice). A prompt that it cannot read
+`drawn`: ordinary prompts, and what the example model makes of them (seed 0, 3 steps). `captions.json`: prompts, and what the pipeline reads (`_text_preprocessing`, which cleans twice). A prompt that it cannot read
 (Beautiful Soup refuses it) is left out. SEED other than 0 makes other prompts, COUNT of them by chance.
 """
 import importlib.metadata
@@ -131,6 +131,35 @@ def prompts(rng):
         yield "".join(parts[: len(parts) - int(rng.integers(2))])
 
 
+DRAWN = """red heart
+red heart (shiny)
+salt & pepper
+red heart #1
+red-haired-woman-with-a-hat
+red heart 1024x768
+wait... heart
+"""
+
+
+def draw(folder):
+    """N.safetensors: the latents that prompt N of prompts.txt starts from and ends with."""
+    import pathlib
+
+    import torch
+    from diffusers import PixArtAlphaPipeline
+    from safetensors.torch import save_file
+
+    os.makedirs(folder)
+    pathlib.Path(folder, "prompts.txt").write_text(DRAWN)
+    model = pathlib.Path(__file__).resolve().parent.parent.parent / "examples/emoji-pixart"
+    pipe = PixArtAlphaPipeline.from_pretrained(model, torch_dtype=torch.float32)
+    for number, prompt in enumerate(DRAWN.splitlines()):
+        start = torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(0))
+        end = pipe(prompt, num_inference_steps=3, generator=torch.Generator().manual_seed(0), output_type="latent",
+                   use_resolution_binning=False, clean_caption=True).images
+        save_file({"initial_latents": start, "final_latents": end}, os.path.join(folder, f"{number}.safetensors"))
+
+
 def main():
     name = "captions"
     d, rng = refs.case_dir(name), refs.rng("data", "captions")
@@ -145,6 +174,7 @@ def main():
             continue
         records.append(dict(prompt=prompt, cleaned=cleaned))
     refs.jdump(os.path.join(d, "captions.json"), records)
+    draw(os.path.join(d, "drawn"))
     refs.finish(d, case=name, cls="PixArtSigmaPipeline._text_preprocessing", prompts=len(records), refused=refused,
                 description="prompts as they come and as the pipeline reads them with clean_caption", tolerance={"cleaned": "exact"})
 
