@@ -4,8 +4,8 @@
     python3 prompt_embeds.py MODEL PROMPTS EMBEDS
 
 MODEL is a folder of PixArt-alpha, PixArt-Sigma or Hunyuan-DiT, PROMPTS has a prompt on each line, EMBEDS is the
-safetensors file to write. The empty prompt is written too, which guidance reads. Needs diffusers, transformers and
-PyTorch, which fpq itself does not.
+safetensors file to write. The empty prompt is written too, which guidance reads. Needs diffusers, transformers,
+PyTorch, and for PixArt ftfy and beautifulsoup4 (without them captions are not cleaned: --no-clean-caption); fpq needs none.
 """
 
 import json
@@ -24,7 +24,7 @@ tensors = {}
 with torch.no_grad():
     for i, prompt in enumerate(prompts):
         for encoder in range(2 if hunyuan else 1):
-            options = {"text_encoder_index": encoder} if hunyuan else {"clean_caption": False}
+            options = {"text_encoder_index": encoder} if hunyuan else {"clean_caption": True}
             made = pipe.encode_prompt(prompt, do_classifier_free_guidance=False, **options)
             # The two pipelines return states, mask and those of a negative prompt in different orders.
             states, mask = made[0], made[2 if hunyuan else 1]

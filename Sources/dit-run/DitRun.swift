@@ -116,7 +116,7 @@ struct DitRun: Tool {
     stage.latentsPath = latents
     stage.savedLatentsPath = saveLatents
     stage.dump = try dump.map { try DumpRequest($0, path: dumpFile) }
-    stage.text = text.options(promptLength: sampling.maxSequenceLength)
+    stage.text = text.options(sampling)
     stage.savedEmbedsPath = savePromptEmbeds
     stage.writesMetadata = metadata
     stage.isVerbose = running.verbose

@@ -82,7 +82,7 @@ struct FpqStats: Tool {
     stage.folderOptions = folder.options
     stage.prompts = try readPrompts(promptFile ?? "-")
     stage.sampling = sampling.options
-    stage.text = text.options(promptLength: sampling.maxSequenceLength)
+    stage.text = text.options(sampling)
     stage.seed = sampling.seed
     stage.tokensPerSample = tokensPerSample
     stage.skip = skip

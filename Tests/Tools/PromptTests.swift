@@ -1,4 +1,5 @@
 import Foundation
+import Tensors
 import TestSupport
 import Testing
 
@@ -60,5 +61,61 @@ struct PromptTests {
       lines.first
         == "dit-run: text_encoder: 77 tokens are read of \"\(words)\"; not read: \"\(unread)\"")
     #expect(lines.count <= 2)
+  }
+
+  private func latents(_ options: [String]) throws -> [Float] {
+    let file = here.file("latents.safetensors")
+    let result = try Shell.run(
+      "dit-run",
+      [
+        "-m", References.exampleModel, "--steps", "3", "--save-latents", file, "-o",
+        here.file("x.png"),
+      ]
+        + options)
+    #expect(result.status == 0 && result.error.isEmpty, "\(result.error)")
+    return try SafetensorsFile(file).tensor("final_latents").floats()
+  }
+
+  /// Latents that diffusers' pipeline draws with its own default.
+  @Test func `captions are cleaned unless told not to`() throws {
+    let folder = References.path("captions/drawn")
+    let prompts = try String(contentsOfFile: "\(folder)/prompts.txt", encoding: .utf8)
+      .split(separator: "\n")
+    #expect(prompts.count == 7)
+    for (number, prompt) in prompts.enumerated() {
+      let expected = try SafetensorsFile("\(folder)/\(number).safetensors")
+        .tensor("final_latents").floats()
+      let found = try latents(["-p", String(prompt)])
+      #expect(largestDifference(found, expected) < 1e-3, "\(prompt)")
+    }
+    let plain = try latents(["-p", "red heart #1", "--no-clean-caption"])
+    #expect(
+      try latents(["-p", "red heart #1", "--clean-caption"]) == latents(["-p", "red heart"]))
+    #expect(try plain != latents(["-p", "red heart #1"]))
+    #expect(try plain == latents(["-p", " Red Heart #1", "--no-clean-caption"]))
+  }
+
+  @Test func `statistics say whether captions were cleaned`() throws {
+    func settings(_ options: [String]) throws -> String {
+      let file = here.file("stats.safetensors")
+      let result = try Shell.run(
+        "fpq-stats",
+        [
+          "-m", References.exampleModel, "-f", here.write("prompts", "owl (shiny)".utf8), "--steps",
+          "1", "-o", file,
+        ] + options)
+      #expect(result.status == 0, "\(result.error)")
+      return try #require(SafetensorsFile(file).metadata["fpq.settings"])
+    }
+    #expect(try settings([]).contains("\"clean_caption\":true"))
+    #expect(try !settings(["--no-clean-caption"]).contains("clean_caption"))
+  }
+
+  @Test func `Hunyuan-DiT cleans no captions`() throws {
+    let model = References.path("pipeline-hunyuan/pipeline")
+    let result = try Shell.run(
+      "dit-run", ["-m", model, "-p", "owl", "--clean-caption", "-o", here.file("x.png")])
+    #expect(isOneLine(result, from: "dit-run", saying: "clean_caption: expected none"))
+    #expect(result.status == 1)
   }
 }

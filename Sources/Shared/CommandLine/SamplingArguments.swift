@@ -38,6 +38,15 @@ package struct SamplingArguments: ParsableArguments {
 
   @Flag(
     inversion: .prefixedNo,
+    help: """
+      Leave out of prompts what is not about the picture (addresses, tags, numbers of articles, ...), \
+      as diffusers does where ftfy and beautifulsoup4 are installed; without, prompts are only \
+      lower-cased and stripped (default: --clean-caption for PixArt; not for Hunyuan-DiT).
+      """)
+  package var cleanCaption: Bool?
+
+  @Flag(
+    inversion: .prefixedNo,
     help: "Sample at the nearest size the model was trained on (PixArt: then resize and crop).")
   package var resolutionBinning = true
 

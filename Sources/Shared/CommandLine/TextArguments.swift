@@ -20,10 +20,11 @@ package struct TextArguments: ParsableArguments {
     guard promptEmbeds != "-" else { throw ValidationError("--prompt-embeds must be a file") }
   }
 
-  /// With so many tokens of a prompt; nil: as many as the pipeline takes.
-  package func options(promptLength: Int? = nil) -> TextOptions {
+  /// Reading prompts as `sampling` says; nil: as the run whose prompts they are.
+  package func options(_ sampling: SamplingArguments? = nil) -> TextOptions {
     var options = TextOptions()
-    options.promptLength = promptLength
+    options.promptLength = sampling?.maxSequenceLength
+    options.cleansCaptions = sampling?.cleanCaption
     options.embeds = promptEmbeds
     options.cache = embedsCache
     return options

@@ -20,10 +20,9 @@ package struct ModelFamily: Sendable {
   package let sampling: SamplingProfile
   /// The text encoders of a model folder, none of which is opened yet.
   ///
-  /// `promptLength` are the tokens of a prompt that count, `max_sequence_length` in diffusers; nil:
-  /// as many as the pipeline takes.
+  /// Of `options` those count that say how a prompt is read.
   package let textEncoding:
-    @Sendable (_ folder: ModelFolder, _ promptLength: Int?) throws -> TextEncoding
+    @Sendable (_ folder: ModelFolder, _ options: TextOptions) throws -> TextEncoding
   /// Views the weights of a transformer.
   package let transformer: @Sendable (_ parts: TransformerParts) throws -> any DiffusionTransformer
 
@@ -34,7 +33,7 @@ package struct ModelFamily: Sendable {
       throws -> String,
     sampling: SamplingProfile,
     textEncoding:
-      @escaping @Sendable (_ folder: ModelFolder, _ promptLength: Int?) throws ->
+      @escaping @Sendable (_ folder: ModelFolder, _ options: TextOptions) throws ->
       TextEncoding,
     transformer: @escaping @Sendable (_ parts: TransformerParts) throws -> any DiffusionTransformer
   ) {

@@ -5,6 +5,9 @@ package struct TextEncoding: Sendable {
   /// Tokens of a prompt that count, `max_sequence_length` in diffusers; nil where the model leaves
   /// no choice.
   package let promptLength: Int?
+  /// Whether captions are cleaned, `clean_caption` in diffusers; nil where the model leaves no
+  /// choice.
+  package let cleansCaptions: Bool?
   /// In the order of `EncodedPrompt.texts`.
   package let parts: [TextPart]
 }

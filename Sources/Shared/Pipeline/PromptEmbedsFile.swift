@@ -19,10 +19,10 @@ package struct PromptEmbedsFile {
   ///
   /// - Parameters:
   ///   - path: the file.
-  ///   - promptLength: the tokens of a prompt that count in this run; a file that says what counted
-  ///     when it was made must say the same.
-  /// - Throws: `Failure` for a file that is damaged, lists no prompts, or has another length.
-  init(_ path: String, promptLength: Int?) throws {
+  ///   - encoding: how this run reads prompts; a file that says how they were read when it was made
+  ///     must say the same.
+  /// - Throws: `Failure` for a file that is damaged, lists no prompts, or read them otherwise.
+  init(_ path: String, for encoding: TextEncoding) throws {
     file = try SafetensorsFile(path)
     guard let text = file.metadata["fpq.prompts"] else {
       throw Failure(file.path, "expected fpq.prompts in the metadata, found none")
@@ -32,12 +32,18 @@ package struct PromptEmbedsFile {
     else { throw Failure(file.path, "fpq.prompts: expected a JSON list of strings") }
     numbers = Dictionary(
       zip(list.compactMap(\.string), 0...), uniquingKeysWith: { first, _ in first })
-    let length = promptLength.map(String.init)
+    let length = encoding.promptLength.map(String.init)
     if let found = file.metadata["fpq.prompt_length"], found != length {
       throw Failure(
         file.path,
         "expected prompts of at most \(length ?? "the model's own") tokens, found \(found) "
           + "(--max-sequence-length)")
+    }
+    let cleans = encoding.cleansCaptions.map(String.init)
+    if let found = file.metadata["fpq.clean_caption"], found != cleans {
+      throw Failure(
+        file.path,
+        "fpq.clean_caption: expected \(cleans ?? "none"), found \(found) (--no-clean-caption)")
     }
   }
 
@@ -101,13 +107,14 @@ package struct PromptEmbedsFile {
     _ prompts: [EncodedPrompt], of source: TransformerSource, text: TextOptions,
     to output: OutputFile
   ) throws {
-    let encoding = try source.textEncoding(promptLength: text.promptLength)
+    let encoding = try source.textEncoding(text)
     var metadata = [
       "fpq.prompts": "[\(prompts.map { JSON.quote($0.prompt) }.joined(separator: ","))]",
       "fpq.pipeline": source.folder.pipelineClass,
       "fpq.text_encoder.key": try encoding.parts.map { try $0.key() }.joined(separator: " "),
     ]
     metadata["fpq.prompt_length"] = encoding.promptLength.map(String.init)
+    metadata["fpq.clean_caption"] = encoding.cleansCaptions.map(String.init)
     let tensors = prompts.enumerated().flatMap { number, prompt in
       prompt.texts.enumerated().flatMap { index, text in
         let suffix = index == 0 ? "" : "_\(index + 1)"

@@ -30,9 +30,9 @@ struct TextStates {
       all = []
       return
     }
-    let encoding = try source.textEncoding(promptLength: options.promptLength)
+    let encoding = try source.textEncoding(options)
     if let path = options.embeds {
-      let file = try PromptEmbedsFile(path, promptLength: encoding.promptLength)
+      let file = try PromptEmbedsFile(path, for: encoding)
       all = try distinct.map { try file.states(of: $0, as: inputs) }
     } else {
       all = try encoding.encode(

@@ -2,6 +2,7 @@ import Formats
 import Layers
 import Models
 import Platform
+import Sampling
 import Streams
 import Tensors
 
@@ -78,9 +79,9 @@ package struct TransformerSource {
     return try family.transformer(parts)
   }
 
-  /// The family's text encoders, with so many tokens of a prompt.
-  package func textEncoding(promptLength: Int?) throws -> TextEncoding {
-    try family.textEncoding(folder, promptLength)
+  /// The family's text encoders, reading prompts as `options` say.
+  package func textEncoding(_ options: TextOptions) throws -> TextEncoding {
+    try family.textEncoding(folder, options)
   }
 }
 

@@ -76,6 +76,7 @@ package struct CalibrationSamples: Sendable {
     }
     var text = text
     text.promptLength = settings.promptLength
+    text.cleansCaptions = settings.cleansCaptions
     let run = try SamplingRun(requests, of: source, through: pipeline, text: text)
     var samples: [Sample] = []
     var steps: [DenoisingStep] = []

@@ -18,11 +18,15 @@ package struct CalibrationSettings: Equatable, Sendable {
   package let tokensPerSample: Int
   /// Tokens of a prompt that count; nil: as many as the model's pipeline takes.
   package let promptLength: Int?
+  /// Whether captions were cleaned before they were read; files of old do not say, and they were
+  /// not.
+  package let cleansCaptions: Bool
 
   package init(
     steps: Int, guidanceScale: Double, guidanceRescale: Double = 0, seed: UInt64, width: Int,
     height: Int, scheduler: String,
-    negativePrompt: String, tokensPerSample: Int, promptLength: Int? = nil
+    negativePrompt: String, tokensPerSample: Int, promptLength: Int? = nil,
+    cleansCaptions: Bool = false
   ) {
     self.steps = steps
     self.guidanceScale = guidanceScale
@@ -34,6 +38,7 @@ package struct CalibrationSettings: Equatable, Sendable {
     self.negativePrompt = negativePrompt
     self.tokensPerSample = tokensPerSample
     self.promptLength = promptLength
+    self.cleansCaptions = cleansCaptions
   }
 
   /// Reads the text written by `json`, from the metadata of `place`.
@@ -59,17 +64,19 @@ package struct CalibrationSettings: Equatable, Sendable {
       height: try value("height", \.int), scheduler: try string("scheduler"),
       negativePrompt: try string("negative_prompt"),
       tokensPerSample: try value("tokens_per_sample", \.int),
-      promptLength: members["max_sequence_length"]?.int)
+      promptLength: members["max_sequence_length"]?.int,
+      cleansCaptions: members["clean_caption"] == .bool(true))
   }
 
   /// The settings as JSON under `fpq.settings`, keys in a fixed order.
   package var json: String {
     let length = promptLength.map { ",\"max_sequence_length\":\($0)" } ?? ""
     let rescale = guidanceRescale > 0 ? ",\"guidance_rescale\":\(guidanceRescale)" : ""
+    let cleaned = cleansCaptions ? ",\"clean_caption\":true" : ""
     return """
       {"steps":\(steps),"guidance_scale":\(guidanceScale)\(rescale),"seed":\(seed),"width":\(width),\
       "height":\(height),"scheduler":\(JSON.quote(scheduler)),\
-      "negative_prompt":\(JSON.quote(negativePrompt)),"tokens_per_sample":\(tokensPerSample)\(length)}
+      "negative_prompt":\(JSON.quote(negativePrompt)),"tokens_per_sample":\(tokensPerSample)\(length)\(cleaned)}
       """
   }
 }

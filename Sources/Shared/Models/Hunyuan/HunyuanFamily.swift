@@ -9,7 +9,7 @@ extension ModelFamily {
     transformers: [HunyuanConfig.className],
     pipeline: { _, _, _ in "HunyuanDiTPipeline" },
     sampling: SamplingProfile(steps: 50, guidanceScale: 5, sizes: .standardShapes),
-    textEncoding: { try .hunyuanDiT($0, promptLength: $1) },
+    textEncoding: { try .hunyuanDiT($0, $1) },
     transformer: { try HunyuanTransformer($0) })
 }
 
@@ -19,21 +19,26 @@ extension TextEncoding {
   ///
   /// Padding stays: the transformer pools the states of all positions.
   ///
-  /// - Throws: `Failure` for a prompt length, which is the transformer's own here.
-  static func hunyuanDiT(_ folder: ModelFolder, promptLength: Int?) throws -> TextEncoding {
+  /// - Throws: `Failure` for a prompt length, which is the transformer's own here, and for captions
+  ///   that are to be cleaned.
+  static func hunyuanDiT(_ folder: ModelFolder, _ options: TextOptions) throws -> TextEncoding {
     let config = try HunyuanConfig(folder.config("transformer"))
     let (bertLength, t5Length) = (config.textLength, config.t5Length)
-    guard promptLength == nil else {
+    guard options.promptLength == nil else {
       throw Failure(
         folder.path,
         "max_sequence_length: expected none, as Hunyuan-DiT reads \(bertLength) and \(t5Length) "
           + "tokens of a prompt")
     }
+    guard options.cleansCaptions != true else {
+      throw Failure(
+        folder.path, "clean_caption: expected none, as Hunyuan-DiT reads prompts as they are")
+    }
     let (wordPieces, bert) = (folder.folder("tokenizer"), folder.folder("text_encoder"))
     let (pieces, t5) = (folder.folder("tokenizer_2"), folder.folder("text_encoder_2"))
     let variant = folder.options.variant
     return TextEncoding(
-      promptLength: nil,
+      promptLength: nil, cleansCaptions: nil,
       parts: [
         TextPart(
           tokenizer: wordPieces, encoder: bert, variant: variant,

@@ -9,7 +9,7 @@ extension ModelFamily {
     transformers: PixArtConfig.classes,
     pipeline: PixArtConfig.pipeline,
     sampling: SamplingProfile(steps: 20, guidanceScale: 4.5, sizes: .aspectRatioBins),
-    textEncoding: { .pixArt($0, promptLength: $1) },
+    textEncoding: { .pixArt($0, $1) },
     transformer: { try PixArtTransformer($0) })
 }
 
@@ -22,10 +22,13 @@ extension TextEncoding {
   /// Padding is left out: padded keys have no weight in the text encoder and none in the
   /// transformer's cross-attention (their logits are 10,000 lower, which is exactly 0 after the
   /// softmax), so the pictures are the same and cost less.
-  static func pixArt(_ folder: ModelFolder, promptLength: Int?) -> TextEncoding {
-    guard let length = promptLength ?? pixArtPromptLengths[folder.pipelineClass] else {
+  static func pixArt(_ folder: ModelFolder, _ options: TextOptions) -> TextEncoding {
+    guard let length = options.promptLength ?? pixArtPromptLengths[folder.pipelineClass]
+    else {
       preconditionFailure("\(folder.pipelineClass) is no pipeline of this family")
     }
+    // The default of the pipelines, where what it needs is installed.
+    let cleansCaptions = options.cleansCaptions ?? true
     let (tokenizer, encoder) = (folder.folder("tokenizer"), folder.folder("text_encoder"))
     let variant = folder.options.variant
     let part = TextPart(
@@ -33,9 +36,10 @@ extension TextEncoding {
       openTokenizer: {
         let pieces = try SentencePieceTokenizer(
           folder: tokenizer, rows: folder.vocabulary("text_encoder"))
-        return { try pieces.encode(preparedPrompt($0), length: length).withoutPadding }
+        let prepare = cleansCaptions ? cleanedPrompt : preparedPrompt
+        return { try pieces.encode(prepare($0), length: length).withoutPadding }
       },
       openEncoder: { try T5Encoder(folder: encoder, variant: variant) })
-    return TextEncoding(promptLength: length, parts: [part])
+    return TextEncoding(promptLength: length, cleansCaptions: cleansCaptions, parts: [part])
   }
 }

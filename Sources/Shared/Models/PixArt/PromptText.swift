@@ -10,10 +10,16 @@ package func preparedPrompt(_ prompt: String) -> String {
       lowered.append(contentsOf: scalar.properties.lowercaseMapping.unicodeScalars)
     }
   }
-  guard let first = lowered.firstIndex(where: { !isSpace($0) }),
-    let last = lowered.lastIndex(where: { !isSpace($0) })
+  return stripped(String(lowered))
+}
+
+/// Python's `str.strip`.
+func stripped(_ text: String) -> String {
+  let scalars = text.unicodeScalars
+  guard let first = scalars.firstIndex(where: { !isSpace($0) }),
+    let last = scalars.lastIndex(where: { !isSpace($0) })
   else { return "" }
-  return String(lowered[first...last])
+  return String(scalars[first...last])
 }
 
 /// Unicode's Final_Sigma: a cased letter before, none after, case-ignorable characters between not
@@ -26,6 +32,6 @@ private func isFinalSigma(_ scalars: [Unicode.Scalar], _ index: Int) -> Bool {
 }
 
 /// Python's `str.isspace`: Unicode white space and the four separators from U+001C to U+001F.
-private func isSpace(_ scalar: Unicode.Scalar) -> Bool {
+func isSpace(_ scalar: Unicode.Scalar) -> Bool {
   scalar.properties.isWhitespace || ("\u{1C}"..."\u{1F}").contains(scalar)
 }

@@ -46,7 +46,8 @@ package struct CollectStatistics {
       guidanceRescale: Double(sampling.guidanceRescale), seed: seed,
       width: pipeline.sampled.width, height: pipeline.sampled.height,
       scheduler: try pipeline.schedulerName(), negativePrompt: sampling.negativePrompt,
-      tokensPerSample: tokensPerSample, promptLength: text.promptLength)
+      tokensPerSample: tokensPerSample, promptLength: text.promptLength,
+      cleansCaptions: try source.textEncoding(text).cleansCaptions ?? false)
     let sha256 = try SHA256.hex(of: source.weights)
     var options = folderOptions
     if options.base != nil { options.pipeline = source.folder.pipelineClass }
