@@ -11,9 +11,11 @@ struct FpqPack: Tool {
     discussion: """
       Writes a model folder (or, for a name ending in .safetensors and for -, one stream) with two \
       codes per byte, and prints the true bits per weight. Several inputs are shards of layers; a \
-      layer that is missing or there twice is an error.
+      layer that is missing or there twice is an error. Codes of a text encoder replace its \
+      weights in the folder too, beside those of the transformer or alone.
 
         fpq-pack -i codes.safetensors -o emoji-fp4
+        fpq-pack -i codes.safetensors t5.safetensors -o emoji-fp4
         fpq-round -i stats.safetensors | fpq-pack > packed.safetensors
       """)
 
@@ -44,7 +46,7 @@ struct FpqPack: Tool {
       """)
   var attention: String?
 
-  @Flag(help: "Link text encoder, tokenizer, VAE and scheduler instead of copying them.")
+  @Flag(help: "Link the parts that are not packed instead of copying them.")
   var link = false
 
   @Flag(help: "Read the result again and compare every tensor.")

@@ -17,8 +17,8 @@ struct WeightArguments: ParsableArguments {
 
   @Option(
     help: """
-      Format of the layers that match a pattern: PATTERN=e2m1, e1m2, e3m0, int4, lloyd4; with --method nearest \
-      also fp5.33 and fp4.25 (AMS-Quant).
+      Format of the layers that match a pattern: PATTERN=e2m1, e1m2, e3m0, int4, lloyd4; int8, whose inputs are \
+      not rounded; with --method nearest also fp5.33 and fp4.25 (AMS-Quant).
       """)
   var format: [String] = []
 
@@ -51,8 +51,11 @@ struct WeightArguments: ParsableArguments {
     help: "What the branch is nearest in: output (of the layer), or weight, which is SVDQuant's.")
   var rankMetric: RankMetric?
 
-  @Option(help: "Added to the Gram matrix's diagonal, in units of its mean.")
-  var damping = 0.01
+  @Option(
+    help: """
+      Added to the Gram matrix's diagonal, in units of its mean (default: 0.01; of text encoders 0.3).
+      """)
+  var damping: Double?
 
   @Flag(inversion: .prefixedNo, help: "Round the strongest input channels first (gptq, descent).")
   var sortChannels = true
@@ -73,7 +76,7 @@ struct WeightArguments: ParsableArguments {
       throw ValidationError("--rank must be 0 to 16384")
     }
     if rank == 0, rankMetric != nil { throw ValidationError("--rank-metric needs --rank") }
-    guard damping >= 0, damping.isFinite else {
+    guard damping.map({ $0 >= 0 && $0.isFinite }) ?? true else {
       throw ValidationError("--damping must be positive")
     }
   }

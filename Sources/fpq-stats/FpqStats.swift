@@ -9,22 +9,33 @@ import StatsStage
 struct FpqStats: Tool {
   static let configuration = CommandConfiguration(
     commandName: "fpq-stats",
-    abstract: "Collect activation statistics of a diffusion transformer while it samples.",
+    abstract: "Collect activation statistics of a diffusion transformer or its text encoders.",
     discussion: """
       Runs the float model's own sampler on calibration prompts and writes, for every input site, \
       the sums that fpq-round needs (Gram matrix, sum, count, ranges). Sums add up: shards made \
       with --skip and --limit merge to the very bytes of one run.
 
+      With --part it is a text encoder that runs, on the same prompts and some that are made of \
+      them: the empty one, single words, and texts as long as it reads. With --data-free nothing \
+      runs, and fpq-round goes by the weights alone.
+
         fpq-stats -m emoji-pixart -f captions.txt -o stats.safetensors
         fpq-stats -m emoji-pixart -f captions.txt --limit 16 -o a.safetensors
         fpq-stats -m emoji-pixart -f captions.txt --skip 16 -o b.safetensors
         fpq-stats --merge a.safetensors b.safetensors -o stats.safetensors
+        fpq-stats -m emoji-pixart --part text_encoder -f captions.txt -o t5.stats
       """)
 
   @Option(name: [.short, .long], help: "Model folder in the diffusers layout.")
   var model: String?
 
   @OptionGroup(title: "Model") var folder: ModelArguments
+
+  @Option(help: "Folder of the part that is watched: transformer, or a text encoder.")
+  var part = "transformer"
+
+  @Flag(help: "Run nothing: only name the layers, for rounding by the weights alone.")
+  var dataFree = false
 
   @Option(
     name: [.customShort("f"), .long], help: "File with one calibration prompt per line; - is stdin."
@@ -60,7 +71,11 @@ struct FpqStats: Tool {
   @OptionGroup(title: "Running") var running: RunArguments
 
   func validate() throws {
-    if merge.isEmpty {
+    if dataFree {
+      guard model != nil, promptFile == nil, merge.isEmpty else {
+        throw ValidationError("--data-free takes --model, no --prompt-file and no --merge")
+      }
+    } else if merge.isEmpty {
       guard model != nil, promptFile != nil else {
         throw ValidationError("give --model and --prompt-file, or --merge")
       }
@@ -72,11 +87,20 @@ struct FpqStats: Tool {
         "--skip, --limit, --tokens-per-sample and --resume-interval must be positive")
     }
     if resume, output == "-" { throw ValidationError("--resume needs --output") }
+    if resume, !samples {
+      throw ValidationError(
+        "--resume is for runs of the sampler; a text encoder runs once, block by block")
+    }
   }
+
+  /// Whether the model's sampler is run.
+  private var samples: Bool { part == "transformer" && !dataFree }
 
   func run() throws {
     running.apply()
     guard merge.isEmpty else { return try mergeStatistics(merge, to: output) }
+    guard !dataFree else { return try describe() }
+    guard samples else { return try readTexts() }
     var stage = CollectStatistics()
     stage.model = model ?? ""
     stage.folderOptions = folder.options
@@ -91,6 +115,29 @@ struct FpqStats: Tool {
     stage.resumes = resume
     stage.resumeInterval = resumeInterval
     stage.isVerbose = running.verbose
+    try stage.run()
+  }
+
+  private func readTexts() throws {
+    var stage = CollectTextStatistics()
+    stage.part = part
+    stage.model = model ?? ""
+    stage.folderOptions = folder.options
+    stage.prompts = try readPrompts(promptFile ?? "-")
+    stage.text = text.options(sampling)
+    stage.skip = skip
+    stage.limit = limit
+    stage.output = output
+    stage.isVerbose = running.verbose
+    try stage.run()
+  }
+
+  private func describe() throws {
+    var stage = DescribeLayers()
+    stage.part = part
+    stage.model = model ?? ""
+    stage.folderOptions = folder.options
+    stage.output = output
     try stage.run()
   }
 }

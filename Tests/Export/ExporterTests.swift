@@ -12,7 +12,8 @@ import Testing
 private struct Listing: Exporter {
   let name = "listing"
 
-  func write(_ model: PackedModel, to destination: Destination) throws -> [WrittenFile] {
+  func write(_ parts: [PackedModel], to destination: Destination) throws -> [WrittenFile] {
+    let model = parts[0]
     var lines: [String] = []
     for layer in model.layers {
       let (layout, scales) = (layer.entry.layout, try layer.tensors.scales.floats())
@@ -108,7 +109,7 @@ struct ExporterTests {
 
   private func write(_ exporter: any Exporter, _ name: String) throws -> [WrittenFile] {
     try exporter.write(
-      model, to: Destination(path: here.file(name), original: original, links: true))
+      [model], to: Destination(path: here.file(name), original: original, links: true))
   }
 
   @Test func `a container receives all there is`() throws {

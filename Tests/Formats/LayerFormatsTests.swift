@@ -39,8 +39,8 @@ struct LayerFormatsTests {
       "format int4: expected a symmetric 4-bit format for two scales per group (--asymmetric)"
     ),
     (
-      #"{"format":"int8","group_size":8}"#,
-      "format int8: expected a signed format of 4 to 6 bits for weights"
+      #"{"format":"int7","group_size":8}"#,
+      "format int7: expected int8 or a signed format of 4 to 6 bits for weights"
     ),
   ])
   func `what does not exist is refused`(_ entry: String, _ message: String) {

@@ -177,15 +177,15 @@ struct WeightLayoutTests {
     ),
     (
       "e1m1", .row, .f16, false,
-      "format e1m1: expected a signed format of 4 to 6 bits for weights"
+      "format e1m1: expected int8 or a signed format of 4 to 6 bits for weights"
     ),
     (
-      "int8", .row, .f16, false,
-      "format int8: expected a signed format of 4 to 6 bits for weights"
+      "int7", .row, .f16, false,
+      "format int7: expected int8 or a signed format of 4 to 6 bits for weights"
     ),
     (
       "ue2m2", .row, .f16, false,
-      "format ue2m2: expected a signed format of 4 to 6 bits for weights"
+      "format ue2m2: expected int8 or a signed format of 4 to 6 bits for weights"
     ),
     (
       "int4", .row, .f16, true,
@@ -222,7 +222,7 @@ struct WeightLayoutTests {
   }
 
   @Test func `all that exists passes`() throws {
-    for format in ["e2m1", "e1m2", "e3m0", "lloyd4", "int4", "fp5.33", "fp4.25"] {
+    for format in ["e2m1", "e1m2", "e3m0", "lloyd4", "int4", "fp5.33", "fp4.25", "int8"] {
       for scales in ScaleStorage.allCases {
         try WeightLayoutTests.layout(format, .row, scales: scales).check()
       }
@@ -235,7 +235,7 @@ struct WeightLayoutTests {
     let layout = try WeightLayoutTests.layout("e2m3")
     #expect(
       throws: Failure(
-        "w", "expected a 4-bit format, fp4.25 or fp5.33 for weights, found e2m3")
+        "w", "expected a 4-bit format, fp4.25, fp5.33 or int8 for weights, found e2m3")
     ) { try layout.pack([1, 2], rows: 1, columns: 2, place: "w") }
   }
 

@@ -135,8 +135,8 @@ import Testing
       "<memory>: w: expected groups of 1 to 16384 inputs, found 20000 of 20000", inputs: 20000,
       group: 20000)
     refused(
-      "<memory>: w: expected a weight format of 4 to 6 bits, found int8",
-      format: try NumberFormat("int8"))
+      "<memory>: w: expected int8 or a weight format of 4 to 6 bits, found int7",
+      format: try NumberFormat("int7"))
     refused("<memory>: w.scales: expected F16 [4, 2], found F16 [4, 3]", group: 5)
     refused("<memory>: w: expected zero points for int4", zeros: nil)
     refused("<memory>: w.zeros: e2m1 has no zero points", format: try NumberFormat("e2m1"))

@@ -28,7 +28,7 @@ private struct BertCase {
 
 @Test func `BERT matches transformers`() throws {
   let test = try BertCase()
-  let encoder = try BertEncoder(folder: References.path("bert"))
+  let encoder = try BertEncoder(in: References.path("bert"))
   let recorder = Recorder()
   let output = try test.encode(encoder, recorder)
   #expect(output.rows == test.ids.count && output.columns == encoder.width)
@@ -60,15 +60,15 @@ private struct BertCase {
     metadata: [:], to: output)
   try output.commit()
   let recorder = Recorder()
-  let found = try test.encode(BertEncoder(folder: folder.path), recorder)
+  let found = try test.encode(BertEncoder(in: folder.path), recorder)
   #expect(
-    found.values == (try test.encode(BertEncoder(folder: References.path("bert")))).values)
+    found.values == (try test.encode(BertEncoder(in: References.path("bert")))).values)
   #expect(recorder.modules["bert.encoder.layer.0"] != nil)
 }
 
 @Test func `BERT does not depend on threads or batch`() throws {
   let test = try BertCase()
-  let encoder = try BertEncoder(folder: References.path("bert"))
+  let encoder = try BertEncoder(in: References.path("bert"))
   let both = try test.encode(encoder).values
   let length = test.ids.count / test.batch
   let last = (test.batch - 1) * length
@@ -90,7 +90,7 @@ private struct BertCase {
 }
 
 @Test func `BERT refuses bad ids, masks and lengths`() throws {
-  let encoder = try BertEncoder(folder: References.path("bert"))
+  let encoder = try BertEncoder(in: References.path("bert"))
   let file = References.path("bert/model.safetensors")
   for id in [-1, Int32(encoder.vocabulary), .max] {
     let failure = Failure(
@@ -121,7 +121,7 @@ private struct BertCase {
 @Test func `other BERTs are refused`() throws {
   let golden = try ModelCase("bert")
   func failure(_ key: String, _ value: String) throws -> String {
-    try golden.refusal(changing: key, to: value) { _ = try BertEncoder(folder: $0) }
+    try golden.refusal(changing: key, to: value) { _ = try BertEncoder(in: $0) }
   }
   for (key, word, known) in [
     ("hidden_act", "gelu_new", "gelu"), ("position_embedding_type", "relative_key", "absolute"),

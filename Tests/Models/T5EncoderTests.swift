@@ -43,7 +43,7 @@ func `encoder matches transformers`(_ name: String) throws {
   let config = try ModelConfig(References.path("\(name)/case.json"))
   let tolerance = Float(try #require(config.json["tolerance"]?["abs"]?.double))
   let largest = Float(try #require(config.json["tolerance"]?["output_max_abs"]?.double))
-  let encoder = try T5Encoder(folder: References.path(name))
+  let encoder = try T5Encoder(in: References.path(name))
   let recorder = Recorder()
   let output = try encoder.encode([test.text], observer: recorder)[0]
   #expect(output.rows == test.ids.count)
@@ -104,7 +104,7 @@ func `position bias matches transformers`(_ name: String) throws {
 
 @Test func `encoding does not depend on threads or batch`() throws {
   let test = try Case("t5-a")
-  let encoder = try T5Encoder(folder: References.path("t5-a"))
+  let encoder = try T5Encoder(in: References.path("t5-a"))
   let both = try encoder.encode([test.text])[0].values
   let threads = Parallel.threads
   Parallel.threads = 1
@@ -114,7 +114,7 @@ func `position bias matches transformers`(_ name: String) throws {
 
 /// Of texts of several lengths, in any order and number.
 @Test func `each text has the states that it has alone, whatever the others are`() throws {
-  let encoder = try T5Encoder(folder: References.path("t5-a"))
+  let encoder = try T5Encoder(in: References.path("t5-a"))
   let whole = try Case("t5-a").texts
   let short = try TextBatch(ids: [7, 1], mask: [true, true], samples: 1)
   let texts = [short] + whole + [try TextBatch(ids: [1], mask: [true], samples: 1)]
@@ -130,7 +130,7 @@ func `position bias matches transformers`(_ name: String) throws {
 
 /// A block's weights are asked for by the texts one after the other, before the next block's.
 @Test func `a block runs over all texts before the next one does`() throws {
-  let encoder = try T5Encoder(folder: References.path("t5-a"))
+  let encoder = try T5Encoder(in: References.path("t5-a"))
   let texts = try Case("t5-a").texts
   try #require(texts.count > 1 && encoder.blockCount > 1)
   let recorder = Recorder()
@@ -143,7 +143,7 @@ func `position bias matches transformers`(_ name: String) throws {
 }
 
 @Test func `bad ids and masks are refused`() throws {
-  let encoder = try T5Encoder(folder: References.path("mt5"))
+  let encoder = try T5Encoder(in: References.path("mt5"))
   let place = References.path("mt5/model.safetensors") + ": encoder.embed_tokens.weight"
   for id in [-1, Int32(encoder.vocabulary), .max] {
     let failure = Failure(place, "expected token ids below \(encoder.vocabulary), found \(id)")
@@ -159,7 +159,7 @@ func `position bias matches transformers`(_ name: String) throws {
 }
 
 private func failure(changing key: String, to value: String) throws -> String {
-  try ModelCase("mt5").refusal(changing: key, to: value) { _ = try T5Encoder(folder: $0) }
+  try ModelCase("mt5").refusal(changing: key, to: value) { _ = try T5Encoder(in: $0) }
 }
 
 @Test func `unsupported encoders are refused`() throws {

@@ -6,27 +6,34 @@ import Testing
 
 /// The command line that the history of a codes stream has, as shards of earlier versions have it.
 struct RoundingSettingsTests {
+  /// As the stage completes them for a transformer.
+  private func settings(_ recipe: Recipe, method: RoundingMethod? = nil) -> RoundingSettings {
+    var settings = RoundingSettings(recipe, method: method)
+    settings.damping = 0.01
+    return settings
+  }
+
   @Test func `recipes are spelled out`() {
     #expect(
-      RoundingSettings(.balanced).command == """
+      settings(.balanced).command == """
         fpq-round --method descent --recipe balanced --group-size 64 --scale-type e4m3 --scale output \
         --hadamard 128 --center --smooth 0.25 --damping 0.01 --bias-correction --inputs full
         """)
     #expect(
-      RoundingSettings(.fp4ditSigma).command == """
+      settings(.fp4ditSigma).command == """
         fpq-round --method adaround --recipe fp4dit-sigma --group-size 128 --scale-type f16 \
         --scale absmax --hadamard 1 --no-center --no-smooth --damping 0.01 --no-bias-correction \
         --iterations 2500 --inputs full
         """)
     #expect(
-      RoundingSettings(.fpqGreedy, method: .nearest).command == """
+      settings(.fpqGreedy, method: .nearest).command == """
         fpq-round --method nearest --recipe fpq-greedy --activation-bits 8 --damping 0.01 \
         --bias-correction --inputs full
         """)
   }
 
   @Test func `what is asked for stands in its place`() throws {
-    var settings = RoundingSettings(.fp4ditAlpha, method: .gptq)
+    var settings = settings(.fp4ditAlpha, method: .gptq)
     settings.groups?.scale = .fourOverSix
     settings.preparation?.smooth = .exponent(1)
     settings.format = ["*.ff.*=e3m0", "*=e2m1"].compactMap { FormatOverride($0) }

@@ -11,7 +11,8 @@ package func mergeStatistics(_ paths: [String], to outputPath: String) throws {
   for shard in shards {
     for (what, a, b) in [
       ("model", first.metadata.modelSHA256, shard.metadata.modelSHA256),
-      ("settings", first.settings.json, shard.settings.json),
+      ("part", first.metadata.part, shard.metadata.part),
+      ("settings", first.run.json, shard.run.json),
       ("layers", first.roles.json, shard.roles.json),
       (
         "tensors", first.tensorNames.joined(separator: "\n"),
@@ -39,9 +40,9 @@ package func mergeStatistics(_ paths: [String], to outputPath: String) throws {
     return mergedEntry(name, parts)
   }
   let metadata = StatisticsFile.metadata(
-    model: first.metadata.model, options: first.metadata.options, unused: first.metadata.unused,
-    sha256: first.metadata.modelSHA256, settings: first.settings, roles: first.roles,
-    prompts: prompts)
+    part: first.metadata.part, model: first.metadata.model, options: first.metadata.options,
+    unused: first.metadata.unused, sha256: first.metadata.modelSHA256, run: first.run,
+    roles: first.roles, prompts: prompts)
   try SafetensorsWriter.write(entries, metadata: metadata.dictionary, to: output)
   try output.commit()
   Console.say("merged \(shards.count) files, \(prompts.count) prompts, \(first.sites.count) sites")

@@ -37,6 +37,15 @@ package final class StatisticsCollector: LayerObserver {
 
   package func observe(module: String, output: Matrix) {}
 
+  /// What was summed up at `site`, which is forgotten here; nil when nothing was seen.
+  package func take(_ site: String) -> SiteStatistics? {
+    sites[site]?.flush()
+    return sites.removeValue(forKey: site)?.statistics
+  }
+
+  /// Lets what was seen at `site` enter the sums.
+  package func flush(_ site: String) { sites[site]?.flush() }
+
   /// Lets all that was seen of this prompt enter the sums.
   package func finishPrompt() { sites.values.forEach { $0.flush() } }
 

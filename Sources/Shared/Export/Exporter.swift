@@ -2,7 +2,7 @@ import Platform
 import Streams
 import Tensors
 
-/// A container: writes a packed model in one layout of files.
+/// A container: writes packed parts of a model in one layout of files.
 ///
 /// A new one is a file of its own and a line in `Exporters.all`. It implements
 /// - `name`, which tells it from the others;
@@ -18,12 +18,13 @@ import Tensors
 package protocol Exporter: Sendable {
   var name: String { get }
 
-  /// Writes `model` to `destination`.
+  /// Writes `parts` of one model, which are packed, to `destination`.
   ///
-  /// - Returns: what was written, under the names by which it can be read.
+  /// - Returns: what was written of each part, in their order, under the names by which it can be
+  ///   read.
   /// - Throws: `Failure` when it cannot be written, or when the container does not have what the
   ///   model needs.
-  func write(_ model: PackedModel, to destination: Destination) throws -> [WrittenFile]
+  func write(_ parts: [PackedModel], to destination: Destination) throws -> [WrittenFile]
 }
 
 /// Where a packed model goes.

@@ -1,17 +1,21 @@
 import Streams
 
-/// A model folder that opens like the original: its other parts copied or linked, the transformer's
-/// weights replaced by a stream.
+/// A model folder that opens like the original: the weights of packed parts replaced by a stream
+/// each, the other parts copied or linked.
 struct FolderExporter: Exporter {
   let name = "folder"
 
-  func write(_ model: PackedModel, to destination: Destination) throws -> [WrittenFile] {
+  func write(_ parts: [PackedModel], to destination: Destination) throws -> [WrittenFile] {
     let folder = try PackedFolder(
-      destination.path, original: destination.original, links: destination.links)
-    let file = try WrittenFile.write(
-      model.tensors(), metadata: model.metadata.dictionary, to: folder.weightsPath,
-      as: "\(destination.path)/\(PackedFolder.weightsName)")
+      destination.path, packed: parts.map(\.metadata.part), original: destination.original,
+      links: destination.links)
+    let files = try parts.map { model in
+      let name = PackedFolder.weightsName(model.metadata.part)
+      return try WrittenFile.write(
+        model.tensors(), metadata: model.metadata.dictionary, to: folder.path(of: name),
+        as: "\(destination.path)/\(name)")
+    }
     try folder.commit()
-    return [file]
+    return files
   }
 }

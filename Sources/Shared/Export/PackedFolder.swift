@@ -2,14 +2,21 @@ import Foundation
 import Platform
 import Tensors
 
-/// A packed model folder in the making: the original's parts copied or linked, the transformer's
-/// weights replaced.
+/// A packed model folder in the making: the weights of some parts replaced, the original's other
+/// parts copied or linked.
 ///
 /// It is built under a temporary name beside the target and renamed when whole, so that a folder
 /// that can be seen is complete. A link to a folder is followed. Links inside the original are too:
 /// a copy needs the original no more.
 package final class PackedFolder {
-  package static let weightsName = "transformer/diffusion_pytorch_model.safetensors"
+  /// The file of the weights of `part`, under the name that diffusers and transformers give it.
+  package static func weightsName(_ part: String) -> String {
+    let isTransformer = part == ModelFolder.transformerPart
+    return "\(part)/\(isTransformer ? "diffusion_pytorch_model" : "model").safetensors"
+  }
+
+  /// Bytes of a part that are not copied without a word.
+  private static let large = 1 << 30
 
   /// As the user gave it.
   private let name: String
@@ -22,11 +29,14 @@ package final class PackedFolder {
   /// What an interrupt must remove.
   private var slots: [Int32] = []
 
-  package var weightsPath: String { "\(temporary)/\(PackedFolder.weightsName)" }
+  /// Where the file `name` is to be written.
+  package func path(of name: String) -> String { "\(temporary)/\(name)" }
 
   /// - Throws: `Failure` when `target` exists as anything but an earlier packed folder or an empty
   ///   one, or cannot be written.
-  package init(_ target: String, original: ModelFolder, links: Bool) throws {
+  package init(
+    _ target: String, packed: [String], original: ModelFolder, links: Bool
+  ) throws {
     name = target.count > 1 && target.hasSuffix("/") ? String(target.dropLast()) : target
     self.target = OutputFile.followingLinks(name)
     temporary = "\(self.target).\(ProcessInfo.processInfo.processIdentifier).part"
@@ -34,10 +44,13 @@ package final class PackedFolder {
     try PackedFolder.checkReplaceable(self.target, original: original, name: name)
     do {
       try makeFolder(temporary)
-      try makeFolder("\(temporary)/transformer")
-      try copy("\(original.folder("transformer"))/config.json", to: "transformer/config.json")
+      for part in packed {
+        try makeFolder("\(temporary)/\(part)")
+        try copy("\(original.folder(part))/config.json", to: "\(part)/config.json")
+      }
       try writeIndex()
-      for part in original.parts where part != "transformer" { try place(part) }
+      let listed = Set(original.parts + [ModelFolder.transformerPart])
+      for part in listed.subtracting(packed).sorted() { try place(part) }
     } catch {
       discard()
       throw error
@@ -68,12 +81,15 @@ package final class PackedFolder {
     }
   }
 
-  /// Whether the transformer's folder holds what is written here and nothing else.
+  /// Whether the folder of some part holds what is written here and nothing else.
   private static func isPacked(_ folder: ModelFolder) -> Bool {
-    let transformer = folder.folder("transformer")
-    let names = ["config.json", URL(fileURLWithPath: weightsName).lastPathComponent]
-    guard (try? folderContents(transformer)) == names else { return false }
-    return (try? folder.transformerWeights())?.metadata["fpq.kind"] == "packed"
+    Set(folder.parts + [ModelFolder.transformerPart]).contains { part in
+      let weights = URL(fileURLWithPath: weightsName(part)).lastPathComponent
+      guard (try? folderContents(folder.folder(part))) == ["config.json", weights] else {
+        return false
+      }
+      return (try? folder.weights(part))?.metadata["fpq.kind"] == "packed"
+    }
   }
 
   private func makeFolder(_ path: String) throws {
@@ -121,7 +137,24 @@ package final class PackedFolder {
     let folder = original.folder(part)
     let leftOut = try Checkpoint.leftOut(in: folder, variant: original.options.variant)
     if links, leftOut.isEmpty { return try link(folder, as: part) }
+    let size = PackedFolder.size(of: folder, leavingOut: leftOut)
+    if !links, size > PackedFolder.large {
+      let packs = part.hasPrefix("text_encoder") ? ", fpq-stats --part \(part) packs it" : ""
+      Console.say(
+        String(
+          format: "copying %@, %.1f GB: --link links it instead%@", part, Double(size) / 1e9, packs)
+      )
+    }
     try place(folder, as: part, leavingOut: leftOut)
+  }
+
+  /// Bytes of the files in `folder`.
+  private static func size(of folder: String, leavingOut: Set<String>) -> Int {
+    ((try? folderContents(folder)) ?? []).filter { !leavingOut.contains($0) }.reduce(0) {
+      // What a link points to, which is what is copied.
+      var status = stat()
+      return stat("\(folder)/\($1)", &status) == 0 ? $0 + Int(status.st_size) : $0
+    }
   }
 
   /// Copies or links the file or folder `source`, file by file, so that an interrupt can remove

@@ -28,7 +28,7 @@ extension PackedModel {
     let whole =
       Double(quantizedBits + otherBits) / Double(max(1, quantizedWeights + otherBits / 16))
     return """
-      \(layers.count) layers at \(fixed(perWeight, 3)) bits per weight, all of the transformer at \
+      \(layers.count) layers at \(fixed(perWeight, 3)) bits per weight, all of the \(metadata.part) at \
       \(fixed(whole, 3)); \(fixed(Double(bytes) / 1e6, 2)) MB instead of \(fixed(Double(floatBytes) / 1e6, 2)) MB
       """
   }

@@ -3,7 +3,7 @@ import Platform
 import Streams
 import Tensors
 
-/// A packed transformer as a value: what an `Exporter` writes, in whatever container.
+/// A packed part of a model, its transformer or a text encoder, as a value: what an `Exporter` writes, in whatever container.
 package struct PackedModel {
   /// A quantized layer.
   package struct Layer {
@@ -28,8 +28,8 @@ package struct PackedModel {
   /// `S.center`, `S.smooth` and `S.input_scale` of each input site S that has one of them, shared
   /// by the layers that read it.
   package let sites: [String: [Tensor]]
-  /// All other tensors of the float model, in F16, or in BF16 where they have it or are too large
-  /// for F16.
+  /// All other tensors of the float part; a transformer's in F16, or in BF16 where they have it or
+  /// are too large for F16; a text encoder's, which are few, as they are.
   package let others: [Tensor]
   package let metadata: StreamMetadata
   /// Of the float model's tensors.
@@ -39,7 +39,7 @@ package struct PackedModel {
   ///
   /// - Parameters:
   ///   - codes: of all layers that are to be quantized.
-  ///   - weights: the float transformer; what the codes' model does not use of it is left out.
+  ///   - weights: the float part; what the codes' model does not use of it is left out.
   ///   - metadata: of the packed model.
   /// - Throws: `Failure` naming the tensor that is missing, does not fit, or is not finite.
   package init(
@@ -75,7 +75,8 @@ package struct PackedModel {
           sites[site] = found.tensors.shared
         }
       } else if owner(name, ".bias") == nil {
-        others.append(tensor.dtype == .f32 ? try tensor.inSixteenBits() : tensor)
+        let isShortened = tensor.dtype == .f32 && metadata.part == ModelFolder.transformerPart
+        others.append(isShortened ? try tensor.inSixteenBits() : tensor)
       }
     }
     for layer in codes.layers.entries.keys where weights.find("\(layer).weight") == nil {

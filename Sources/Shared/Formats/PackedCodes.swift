@@ -1,6 +1,7 @@
 import Platform
 
-/// Two 4-bit codes per byte, as packed models store them: the low nibble is the even column.
+/// Two 4-bit codes per byte, as packed models store them: the low nibble is the even column; and the
+/// levels of wider formats.
 package enum PackedCodes {
   /// Packs codes [rows][columns] to [rows][(columns + 1) / 2]; an odd last column is padded with
   /// code 0.
@@ -37,5 +38,25 @@ package enum PackedCodes {
       }
     }
     return codes
+  }
+
+  /// The codes of levels, a signed byte each.
+  ///
+  /// - Throws: `Failure` naming `place` when there are not `count` of them, and for one that the
+  ///   format does not have.
+  package static func unpackLevels(
+    _ levels: UnsafeRawBufferPointer, of format: NumberFormat, count: Int, place: String
+  ) throws -> [UInt8] {
+    guard levels.count == count else {
+      throw Failure(place, "expected \(count) bytes of levels, found \(levels.count)")
+    }
+    let table = format.levels()
+    return try levels.map { byte in
+      let level = Int32(Int8(bitPattern: byte))
+      guard table.low...table.high ~= level else {
+        throw Failure(place, "expected levels of \(format), found \(level)")
+      }
+      return table.code(level)
+    }
   }
 }

@@ -10,10 +10,13 @@ extension WeightLayout {
     case nibbles
     /// A word for each run that shares a bit.
     case words(PackedWords)
+    /// The level of each weight, a signed byte (`int8`).
+    case levels
   }
 
   private var packing: Packing? {
-    PackedWords(format).map { .words($0) } ?? (format.bits == 4 ? .nibbles : nil)
+    if let words = PackedWords(format) { return .words(words) }
+    return format.bits == 4 ? .nibbles : format.name == "int8" ? .levels : nil
   }
 
   /// Whether packed models hold codes of the format.
@@ -22,7 +25,8 @@ extension WeightLayout {
   /// - Throws: `Failure` naming `place` for a format whose codes no packed model holds.
   private func packing(_ place: String) throws -> Packing {
     guard let packing else {
-      throw Failure(place, "expected a 4-bit format, fp4.25 or fp5.33 for weights, found \(format)")
+      throw Failure(
+        place, "expected a 4-bit format, fp4.25, fp5.33 or int8 for weights, found \(format)")
     }
     return packing
   }
@@ -36,6 +40,7 @@ extension WeightLayout {
     switch try packing(place) {
     case .nibbles: (.u8, [rows, (columns + 1) / 2])
     case .words(let words): (.u16, [rows, words.width(columns: columns)])
+    case .levels: (.i8, [rows, columns])
     }
   }
 
@@ -48,6 +53,7 @@ extension WeightLayout {
     case .words(let words):
       let packed = try words.pack(codes, rows: rows, columns: columns, place: place)
       return packed.map(\.littleEndian).withUnsafeBytes { Array($0) }
+    case .levels: return codes.map { UInt8(truncatingIfNeeded: format.decode($0)) }
     }
   }
 
@@ -62,6 +68,8 @@ extension WeightLayout {
       try PackedCodes.unpackNibbles(Array(bytes), rows: rows, columns: columns, place: place)
     case .words(let words):
       try words.unpack(bytes, rows: rows, columns: columns, place: place)
+    case .levels:
+      try PackedCodes.unpackLevels(bytes, of: format, count: rows * columns, place: place)
     }
   }
 

@@ -61,6 +61,12 @@ package struct WeightLayout: Hashable, Sendable {
   /// Which weights share the last bit of their codes; nil: each has its own.
   package var sharedBit: SharedBit? { format.sharedBit }
 
+  /// Whether levels go beyond the 64 that searches for scales and codes, and integer products take.
+  ///
+  /// Such weights (`int8`) are rounded to nearest by their largest magnitude, which loses a hundredth
+  /// of what 4 bits lose, and multiplied with inputs that are not rounded.
+  package var isWide: Bool { format.maxCode > 64 }
+
   /// Weights of a group that is whole, in a row of `columns`; may be more than there are.
   package func groupSize(_ columns: Int) -> Int { grouping.size ?? columns }
 
@@ -118,10 +124,10 @@ extension WeightLayout {
       throw Failure(
         "group size: expected 1 to \(WeightLayout.groupSizes.upperBound), found \(size)")
     }
-    guard format.bits >= 4, format.levels().levels.count <= 64, format.isSigned else {
-      throw Failure("format \(format): expected a signed format of 4 to 6 bits for weights")
+    guard format.bits >= 4, !isWide || format.name == "int8", format.isSigned else {
+      throw Failure("format \(format): expected int8 or a signed format of 4 to 6 bits for weights")
     }
-    let isPlain = format.isSymmetric && sharedBit == nil
+    let isPlain = format.isSymmetric && sharedBit == nil && !isWide
     guard isPlain || !isTwoSided else {
       throw Failure(
         "format \(format): expected a symmetric 4-bit format for two scales per group (--asymmetric)"

@@ -19,6 +19,7 @@ package struct PackedMatrix: @unchecked Sendable {
   package let outputs: Int
   package let inputs: Int
   package let groupSize: Int
+  private let isWide: Bool
   /// Views of the tensors, for the kernels.
   private let packed: fpq_packed
   private var name: String { tensors[0].name }
@@ -39,7 +40,7 @@ package struct PackedMatrix: @unchecked Sendable {
   ///   - tensorScale: a scale of the whole weight.
   ///   - zeros: U8 [outputs][groups], 0 to 15, where the layout has zero points and nowhere else.
   ///   - inputs: the length of a row.
-  ///   - layout: how the weight is stored, in a format of 4 to 6 bits.
+  ///   - layout: how the weight is stored, in a format of 4 to 6 bits or `int8`.
   ///   - part: which levels count; the others are 0.
   /// - Throws: `Failure` naming the tensor that does not fit.
   package init(
@@ -47,8 +48,10 @@ package struct PackedMatrix: @unchecked Sendable {
     layout: WeightLayout, part: Part = .all
   ) throws {
     let (format, groupSize) = (layout.format, layout.groupSize(inputs))
-    guard (4...6).contains(format.bits), format.maxCode <= 64, format.isSigned else {
-      throw Failure(codes.place, "expected a weight format of 4 to 6 bits, found \(format)")
+    let isKnown = layout.isWide ? format.name == "int8" : (4...6).contains(format.bits)
+    guard isKnown, format.isSigned else {
+      throw Failure(
+        codes.place, "expected int8 or a weight format of 4 to 6 bits, found \(format)")
     }
     let longest = PackedMatrix.longestGroup
     guard inputs > 0, groupSize > 0, min(groupSize, inputs) <= longest else {
@@ -107,6 +110,7 @@ package struct PackedMatrix: @unchecked Sendable {
     tensors = [codes, scales] + (zeros.map { [$0] } ?? [])
     (self.format, self.outputs, self.inputs) = (format, outputs, inputs)
     self.groupSize = min(groupSize, inputs)
+    isWide = layout.isWide
     var packed = fpq_packed()
     if isNibbles {
       packed.codes = codes.bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
@@ -133,6 +137,7 @@ package struct PackedMatrix: @unchecked Sendable {
       x.inputs == inputs && x.preparation.groupSize == groupSize,
       "\(name): input of \(x.inputs) in groups of \(x.preparation.groupSize), weight of \(inputs) in \(groupSize)"
     )
+    precondition(!isWide || x.floats != nil, "\(name): \(format) with inputs that are rounded")
     var tokens = fpq_tokens(
       codes: nil, scales: x.scales.pointer,
       per_group: x.hasGroupScales ? 1 : 0, offset: x.offset)
@@ -152,6 +157,33 @@ package struct PackedMatrix: @unchecked Sendable {
         return product(tokens: x.tokens, bias: bias) { packed, block, bias, y in
           fpq_multiply_f32(&packed, values.pointer, block, bias, y)
         }
+      }
+    }
+  }
+
+  /// Writes row `output` of the weight, in f32, to `block` [1][inputs].
+  package func copyRow(_ output: Int, to block: MatrixBlock<Matrix>) {
+    precondition(
+      (0..<outputs).contains(output) && block.rows.count == 1 && block.columns.count == inputs,
+      "\(name): row \(output) of \(outputs)")
+    let target = block.row(0)
+    let groups = (inputs - 1) / groupSize + 1
+    withExtendedLifetime((self, block)) {
+      for k in 0..<inputs {
+        let group = output * groups + k / groupSize
+        let bits = packed.scales.advanced(by: 2 * group)
+        let scale =
+          Float(
+            Float16(bitPattern: UInt16(bits[0]) | UInt16(bits[1]) << 8)) * packed.tensor_scale
+        var level: Float
+        if let codes = packed.codes {
+          let code = codes[output * ((inputs + 1) / 2) + k / 2] >> (k % 2 == 0 ? 0 : 4) & 15
+          level = Float(format.decode(code))
+        } else {
+          level = Float(packed.integers[output * inputs + k])
+        }
+        if let zeros = packed.zeros { level -= Float(zeros[group]) }
+        target[k] = level * scale
       }
     }
   }

@@ -85,6 +85,17 @@ package final class Linear: Sendable {
     return matrix
   }
 
+  /// Writes row `output` of the weight, in f32, to `block` [1][inputs]: of a layer that is a table in
+  /// which rows are looked up, and whose packed weight knows no transform and no branch.
+  package func copyRow(_ output: Int, to block: MatrixBlock<Matrix>) {
+    switch weight {
+    case .dense(let matrix, _): matrix.copyRows(output..<(output + 1), to: block)
+    case .packed(let weight, let preparation):
+      precondition(preparation.transform == nil, "\(name): a table with transformed inputs")
+      weight.copyRow(output, to: block)
+    }
+  }
+
   /// The product for x [rows][inputs]: [rows][outputs].
   package func callAsFunction(_ x: Matrix) -> Matrix { Linear.products([self], x)[0] }
 

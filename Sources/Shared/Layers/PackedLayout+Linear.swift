@@ -11,17 +11,18 @@ extension PackedLayout {
   ///   - role: of the layer.
   ///   - inputs: K.
   ///   - outputs: N.
+  ///   - hasBias: whether a float layer has one.
   ///   - activations: how inputs are quantized, instead of what the layer itself asks for.
   ///   - source: the packed model.
   /// - Returns: the layer, its weights mapped.
   /// - Throws: `Failure` naming the tensor that is missing or does not fit.
   package func linear(
-    _ role: LayerRole, inputs: Int, outputs: Int, activations: RunPrecision.Activations,
-    from source: any TensorSource
+    _ role: LayerRole, inputs: Int, outputs: Int, hasBias: Bool = true,
+    activations: RunPrecision.Activations = .asPacked, from source: any TensorSource
   ) throws -> Linear {
     let name = role.name
     guard let entry = layers.entries[name] else {
-      return try Linear(role, inputs: inputs, outputs: outputs, from: source)
+      return try Linear(role, inputs: inputs, outputs: outputs, hasBias: hasBias, from: source)
     }
     let tensors = try LayerTensors(
       name, entry, outputs: outputs, inputs: inputs, isPacked: true, from: source)
@@ -31,11 +32,12 @@ extension PackedLayout {
     let transform = InputTransform(
       center: try tensors.center?.floats(), smooth: try tensors.smooth?.floats(),
       hadamard: entry.input.hadamard)
-    let format =
+    var format =
       switch activations {
       case .asPacked: try entry.activations.map(ActivationFormat.parse) ?? self.activations
       case .use(let format): format
       }
+    if entry.layout.isWide { format = nil }
     let own = entry.activations ?? self.activations?.description
     if let format, format.granularity == .static, let own, own != format.description {
       throw Failure(

@@ -59,12 +59,12 @@ package struct PackedWeight: Sendable {
     up = try tensors.up.map { try DenseMatrix($0) }
   }
 
-  /// Codes of 4 bits as they are; others as decoded integers I8 [outputs][inputs], which
+  /// Codes of 4 bits and levels as they are; others as decoded integers I8 [outputs][inputs], which
   /// the kernels read: a byte a weight, made once.
   private static func readable(
     _ codes: Tensor, _ layout: WeightLayout, outputs: Int, inputs: Int
   ) throws -> Tensor {
-    guard layout.format.bits != 4 else { return codes }
+    guard layout.format.bits != 4, !layout.isWide else { return codes }
     let (dtype, shape) = try layout.packedCodes(rows: outputs, columns: inputs, place: codes.place)
     guard codes.dtype == dtype, codes.shape == shape else {
       throw Failure(
@@ -84,6 +84,16 @@ package struct PackedWeight: Sendable {
     return Tensor(
       name: scales.name, dtype: .f16, shape: scales.shape,
       values: try scales.floats().map { Float16($0) })
+  }
+
+  /// Writes row `output` of the matrices' sum, in f32, to `block` [1][inputs]; a branch is left out.
+  func copyRow(_ output: Int, to block: MatrixBlock<Matrix>) {
+    matrices[0].copyRow(output, to: block)
+    for matrix in matrices.dropFirst() {
+      let other = Matrix(rows: 1, columns: inputs)
+      matrix.copyRow(output, to: other.block())
+      for k in 0..<inputs { block.row(0)[k] += other.pointer[k] }
+    }
   }
 
   /// y [tokens][outputs] of a prepared input: the products in the order of the matrices, the bias

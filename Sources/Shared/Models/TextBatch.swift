@@ -1,4 +1,5 @@
 import Kernels
+import Layers
 import Platform
 import Tensors
 
@@ -49,14 +50,14 @@ package struct TextBatch {
   /// row becomes f32.
   ///
   /// - Throws: `Failure` for an id outside the vocabulary.
-  func embedded(in table: DenseMatrix) throws -> Matrix {
+  func embedded(in table: Linear) throws -> Matrix {
     let x = Matrix(rows: ids.count, columns: table.inputs)
     for (row, id) in ids.enumerated() {
       guard id >= 0, id < table.outputs else {
         throw Failure(
-          table.tensor.place, "expected token ids below \(table.outputs), found \(id)")
+          table.tensors[0].place, "expected token ids below \(table.outputs), found \(id)")
       }
-      table.copyRows(Int(id)..<(Int(id) + 1), to: x.block(rows: row..<(row + 1)))
+      table.copyRow(Int(id), to: x.block(rows: row..<(row + 1)))
     }
     return x
   }

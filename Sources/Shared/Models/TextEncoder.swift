@@ -7,6 +7,9 @@ package protocol TextEncoder {
   var width: Int { get }
   /// The blocks that it runs one after the other, for progress.
   var blockCount: Int { get }
+  /// The table of its tokens, then the linear layers of its blocks in the order in which they are
+  /// computed.
+  var linears: [Linear] { get }
 
   /// The last hidden states of `texts`, each the same to the bit as if it were alone.
   ///
@@ -18,9 +21,9 @@ package protocol TextEncoder {
   ///   - observer: sees the blocks' outputs and the linear layers' inputs, text by text.
   ///   - didFinishBlock: called after each block.
   /// - Returns: [samples * length][width] of each text.
-  /// - Throws: `Failure` for an id outside the vocabulary.
+  /// - Throws: `Failure` for an id outside the vocabulary, and what `didFinishBlock` throws.
   func encode(
-    _ texts: [TextBatch], observer: (any LayerObserver)?, didFinishBlock: () -> Void
+    _ texts: [TextBatch], observer: (any LayerObserver)?, didFinishBlock: () throws -> Void
   ) throws -> [Matrix]
 }
 

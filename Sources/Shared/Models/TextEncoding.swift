@@ -1,3 +1,6 @@
+import Foundation
+import Tensors
+
 /// How a family turns prompts into text states: one text encoder or several, each with a tokenizer.
 ///
 /// Nothing is opened before it is asked for: a run that has its states already needs none of it.
@@ -12,6 +15,18 @@ package struct TextEncoding: Sendable {
   package let parts: [TextPart]
 }
 
+extension TextPart {
+  /// The name of the encoder's folder, as the model's index has it.
+  package var name: String { URL(fileURLWithPath: encoder).lastPathComponent }
+
+  package func config() throws -> ModelConfig { try ModelConfig("\(encoder)/config.json") }
+
+  /// One file or shards; float, or packed.
+  package func weights() throws -> Checkpoint {
+    try Checkpoint(folder: encoder, variant: variant)
+  }
+}
+
 /// A text encoder of a model folder, with its tokenizer.
 package struct TextPart: Sendable {
   /// Their folders.
@@ -21,5 +36,7 @@ package struct TextPart: Sendable {
   package let variant: String?
   /// Opens the tokenizer: what the encoder reads of a prompt.
   package let openTokenizer: @Sendable () throws -> (_ prompt: String) throws -> Tokens
-  package let openEncoder: @Sendable () throws -> any TextEncoder
+  /// Views an encoder's weights, float or packed.
+  package let openEncoder:
+    @Sendable (_ config: ModelConfig, _ weights: any TensorSource) throws -> any TextEncoder
 }

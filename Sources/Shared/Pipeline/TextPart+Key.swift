@@ -11,7 +11,7 @@ extension TextPart {
   func key() throws -> String {
     let digest = try Digest()
     let tokenizerFiles = try folderContents(tokenizer)
-    let weights = try Checkpoint(folder: encoder, variant: variant).files.map(\.path)
+    let weights = try weights().files.map(\.path)
     let paths = tokenizerFiles.map { "\(tokenizer)/\($0)" } + ["\(encoder)/config.json"] + weights
     for path in paths {
       var isFolder: ObjCBool = false

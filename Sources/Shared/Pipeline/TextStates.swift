@@ -90,10 +90,9 @@ private final class PartStates {
     let tokens = try prompts.map(part.openTokenizer())
     self.tokens = tokens
     for (prompt, tokens) in zip(prompts, tokens) where !tokens.unread.isEmpty {
-      let name = URL(fileURLWithPath: part.encoder).lastPathComponent
       let read = tokens.mask.count { $0 }
       Console.say(
-        "\(name): \(read) tokens are read of \(JSON.quote(prompt)); not read: "
+        "\(part.name): \(read) tokens are read of \(JSON.quote(prompt)); not read: "
           + JSON.quote(tokens.unread))
     }
     if let cache {
@@ -114,7 +113,7 @@ private final class PartStates {
   /// - Throws: `Failure` for one that is missing, damaged, or of another width than the transformer
   ///   reads.
   func openEncoder() throws -> any TextEncoder {
-    let encoder = try part.openEncoder()
+    let encoder = try part.openEncoder(part.config(), part.weights())
     guard encoder.width == input.channels else {
       throw Failure(
         part.encoder,

@@ -32,6 +32,7 @@ package struct TransformerSource {
     if path == "-" || path.hasSuffix(".safetensors") {
       let file = try SafetensorsFile(path)
       let metadata = try StreamMetadata(of: file, expected: .packed)
+      try metadata.check(part: ModelFolder.transformerPart, in: file.path)
       let parts = try metadata.parts(in: file.path, options)
       folder = try ModelFolder(parts.path, parts.options)
       weights = file
@@ -51,6 +52,7 @@ package struct TransformerSource {
     family = try .of(folder)
     self.folder = folder
     packed = StreamMetadata.isStream(weights) ? try PackedLayout(of: weights) : nil
+    try packed?.metadata.check(part: ModelFolder.transformerPart, in: weights.path)
   }
 
   /// Builds the transformer.

@@ -43,7 +43,9 @@ package struct CalibrationSamples: Sendable {
     of source: TransformerSource, statistics: StatisticsFile, count: Int,
     text: TextOptions = TextOptions()
   ) throws {
-    let settings = statistics.settings
+    guard case .sampling(let settings) = statistics.run else {
+      throw Failure(statistics.path, "expected statistics of a run of the sampler, found none")
+    }
     let numbers = statistics.prompts.keys.sorted()
     guard !numbers.isEmpty else {
       throw Failure(statistics.path, "expected the prompts of its run, found none")

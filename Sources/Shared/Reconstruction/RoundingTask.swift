@@ -31,11 +31,21 @@ package struct RoundingTask {
 
   package var layer: String { role.name }
 
+  /// The same, rounded in another way.
+  package func with(_ options: RoundingOptions) -> RoundingTask {
+    var options = options
+    // Wide levels have no better choice than the nearest; neither has a layer by its weight alone.
+    if problem.objective.isUnseen || options.layout.isWide { options.method = .nearest }
+    if options.layout.isWide { options.scaleSearch = .absmax }
+    return RoundingTask(role: role, problem: problem, options: options, site: site)
+  }
+
   /// How the rounded layer's input is made ready when it is rounded to `activations`.
   ///
   /// - Throws: `Failure` for a format that inputs are not rounded to.
   package func preparation(_ activations: ActivationFormat?) throws -> QuantizedTokens.Preparation {
     let (transform, columns) = (site.prepared.transform, problem.weight.columns)
+    let activations = options.layout.isWide ? nil : activations
     return try QuantizedTokens.Preparation(
       transform: transform.isIdentity ? nil : transform,
       activation: site.prepared.isNonnegative ? activations?.nonnegative : activations,
@@ -122,16 +132,19 @@ package struct RoundingTasks {
     guard let first = readers.first?.role,
       readers.contains(where: { chosen.contains($0.role.name) })
     else { return [] }
-    let moments = SiteMoments(try statistics.statistics(of: site))
     let matrices = try readers.map { try weight($0.role.name) }
+    let moments = try SiteMoments(of: site, in: statistics, channels: matrices[0].columns)
     let prepared = try SiteInput(
-      moments, weights: matrices, options: input,
+      moments, weights: matrices,
+      // What is looked up is no input of a product.
+      options: first.kind == .tokenEmbedding ? PreparationOptions() : input,
       readsGELU: first.kind == .feedForwardOutput && first.readsGELU)
     let shared = try moments.objective(objective, prepared.transform)
     let site = RoundingSite(
       name: site, prepared: prepared, tokens: moments.tokens,
       judge: try judge.map {
-        try HeldOut(SiteMoments($0.statistics(of: site)), prepared.transform)
+        try HeldOut(
+          SiteMoments(of: site, in: $0, channels: matrices[0].columns), prepared.transform)
       }, activation: try activationBits.map { try staticActivation(of: moments, bits: $0) })
     let corrects = objective.biasCorrection
     let change = correction?.change(damping: objective.damping, isCentred: corrects)
@@ -156,6 +169,7 @@ package struct RoundingTasks {
         place: "\(weights.path): \(layer).weight", weight: prepared.transform.weight(weight),
         constant: constant, objective: shared)
       return RoundingTask(role: reader.role, problem: problem, options: own, site: site)
+        .with(own)
     }
   }
 
@@ -182,6 +196,15 @@ package struct RoundingTasks {
 }
 
 extension SiteMoments {
+  /// Those of `site`, of so many channels, in `file`.
+  init(of site: String, in file: StatisticsFile, channels: Int) throws {
+    if let statistics = try file.statistics(of: site) {
+      self.init(statistics)
+    } else {
+      self.init(unseen: site, channels: channels)
+    }
+  }
+
   /// In f32, the Gram matrix whole.
   init(_ statistics: SiteStatistics) {
     let channels = statistics.channels

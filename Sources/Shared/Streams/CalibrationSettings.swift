@@ -68,6 +68,14 @@ package struct CalibrationSettings: Equatable, Sendable {
       cleansCaptions: members["clean_caption"] == .bool(true))
   }
 
+  /// The settings as options of `fpq-stats`, for the history.
+  package var words: String {
+    """
+     --steps \(steps) --guidance-scale \(guidanceScale) --seed \(seed) --width \(width) \
+    --height \(height) --tokens-per-sample \(tokensPerSample)
+    """
+  }
+
   /// The settings as JSON under `fpq.settings`, keys in a fixed order.
   package var json: String {
     let length = promptLength.map { ",\"max_sequence_length\":\($0)" } ?? ""

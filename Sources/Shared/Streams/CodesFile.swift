@@ -97,7 +97,8 @@ package final class CodesFile {
     history: [String], model: StreamMetadata, to output: OutputFile
   ) throws {
     let metadata = StreamMetadata(
-      kind: .codes, model: model.model, options: model.options, unused: model.unused,
+      kind: .codes, part: model.part, model: model.model, options: model.options,
+      unused: model.unused,
       modelSHA256: model.modelSHA256, history: history,
       settings: [
         "layers": LayerFormats(layers.mapValues(\.entry)).json,

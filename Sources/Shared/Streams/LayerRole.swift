@@ -20,6 +20,8 @@ package struct LayerRole: Sendable, Hashable {
     case embedding
     /// Makes patches of tokens, after the blocks.
     case output
+    /// The table of a text encoder in which a token's vector is looked up: no product reads it.
+    case tokenEmbedding = "token_embedding"
   }
 
   /// What the rows of the layer's input are.

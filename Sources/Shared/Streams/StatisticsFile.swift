@@ -7,6 +7,8 @@ import Tensors
 /// triangle, row by row), `S.sum` F64 [K], `S.absmax` F32 [K], `S.step_absmax` F32 [steps],
 /// `S.count` I64 [] and `S.histogram` I64 [8192] (`MagnitudeHistogram`; files of other makers may
 /// have none), and in the metadata the roles of the layers and which prompts were seen.
+///
+/// Of a site that was never seen there is only its count, 0.
 package final class StatisticsFile {
   package let path: String
   package let metadata: StreamMetadata
@@ -15,7 +17,7 @@ package final class StatisticsFile {
   package var sites: [String] { roles.sites }
   /// The calibration prompts by their number in the prompt file.
   package let prompts: [Int: String]
-  package let settings: CalibrationSettings
+  package let run: StatisticsRun
   private let source: SafetensorsFile
 
   /// Opens `path` (`-`: stdin) and checks that every site has its tensors in shapes that fit.
@@ -23,8 +25,9 @@ package final class StatisticsFile {
     source = try SafetensorsFile(path)
     self.path = source.path
     metadata = try StreamMetadata(of: source, expected: .stats)
-    settings = try CalibrationSettings(
-      json: metadata.setting("settings", in: source.path), place: source.path)
+    run = try StatisticsRun(
+      json: metadata.setting("settings", in: source.path),
+      isOfTransformer: metadata.part == ModelFolder.transformerPart, place: source.path)
     roles = try LayerRoles(json: metadata.setting("roles", in: source.path), place: source.path)
     var prompts: [Int: String] = [:]
     let list = try metadata.setting("prompts", in: source.path)
@@ -35,14 +38,14 @@ package final class StatisticsFile {
       prompts[number] = text
     }
     self.prompts = prompts
-    for site in roles.observedSites {
+    for site in roles.observedSites
+    where try tokens(of: site) > 0 || source.find("\(site).sum") != nil {
       let channels = try source.tensor("\(site).sum").count
       guard channels < 1 << 20 else {
         throw Failure("\(source.path): \(site).sum", "expected a channel for each input")
       }
       _ = try source.tensor("\(site).gram", shape: [SiteStatistics.triangle(channels)])
       _ = try source.tensor("\(site).absmax", shape: [channels])
-      _ = try source.tensor("\(site).count", shape: [])
     }
   }
 
@@ -52,14 +55,21 @@ package final class StatisticsFile {
   /// A tensor as it lies in the file.
   package func tensor(_ name: String) throws -> Tensor { try source.tensor(name) }
 
+  /// How many tokens of `site`, one of the observed, were summed.
+  private func tokens(of site: String) throws -> Double {
+    try source.tensor("\(site).count", shape: []).doubles()[0]
+  }
+
   /// The statistics of one site, read now; of several that read the same values they stand in the
   /// file once.
   ///
+  /// - Returns: nil for a site that was never seen.
   /// - Throws: `Failure` naming the tensor for a wrong element type or for values that are not
   ///   finite.
-  package func statistics(of site: String) throws -> SiteStatistics {
+  package func statistics(of site: String) throws -> SiteStatistics? {
     let seen = roles.statistics(of: site)
-    let count = try source.tensor("\(seen).count", shape: []).doubles()[0]
+    let count = try tokens(of: seen)
+    guard count != 0 || source.find("\(seen).sum") != nil else { return nil }
     let sum = try source.tensor("\(seen).sum").doubles()
     let gram = try source.tensor("\(seen).gram").doubles()
     guard (0...0x1p53).contains(count), gram.allSatisfy(\.isFinite), sum.allSatisfy(\.isFinite)
@@ -84,6 +94,26 @@ package final class StatisticsFile {
       throw Failure(tensor.place, "expected I64 counts, found \(tensor.dtype.rawValue) or others")
     }
     return MagnitudeHistogram(counts: counts.map { Int64($0) })
+  }
+
+  /// What to write for a site that was never seen.
+  package static func unseenEntry(for site: String) -> SafetensorsWriter.Entry {
+    .init(Tensor(name: "\(site).count", dtype: .i64, shape: [], values: [Int64(0)]))
+  }
+
+  /// What the header says of the tensors of a site of so many channels that is computed once for
+  /// each prompt, in the order of `entries`.
+  package static func headings(
+    for site: String, channels: Int
+  ) -> [SafetensorsWriter.Heading] {
+    func tensor(_ suffix: String, _ dtype: DType, _ shape: [Int]) -> SafetensorsWriter.Heading {
+      .init(name: "\(site).\(suffix)", dtype: dtype, shape: shape)
+    }
+    return [
+      tensor("gram", .f64, [SiteStatistics.triangle(channels)]), tensor("sum", .f64, [channels]),
+      tensor("absmax", .f32, [channels]), tensor("count", .i64, []),
+      tensor("histogram", .i64, [MagnitudeHistogram.bins]),
+    ]
   }
 
   /// The tensors to write for one site.
@@ -114,26 +144,23 @@ package final class StatisticsFile {
 
   /// The metadata of a statistics stream.
   package static func metadata(
-    model: String, options: ModelFolder.Options, unused: [String], sha256: String,
-    settings: CalibrationSettings, roles: LayerRoles, prompts: [Int: String]
+    part: String = ModelFolder.transformerPart, model: String, options: ModelFolder.Options,
+    unused: [String], sha256: String, run: StatisticsRun, roles: LayerRoles, prompts: [Int: String]
   ) -> StreamMetadata {
     let numbered = prompts.sorted { $0.key < $1.key }.map {
       "\"\($0.key)\":\(JSON.quote($0.value))"
     }
-    let s = settings
     // Canonical: how the prompts were split over shards must not show in the bytes.
-    let words = [
-      ("base", options.base), ("pipeline", options.pipeline), ("variant", options.variant),
+    let said = [
+      ("part", part == ModelFolder.transformerPart ? nil : part), ("base", options.base),
+      ("pipeline", options.pipeline), ("variant", options.variant),
     ].map { name, value in value.map { " --\(name) \($0)" } ?? "" }.joined()
-    let command = """
-      fpq-stats --model \(model)\(words) --steps \(s.steps) --guidance-scale \(s.guidanceScale) --seed \(s.seed) \
-      --width \(s.width) --height \(s.height) --tokens-per-sample \(s.tokensPerSample) (\(prompts.count) prompts)
-      """
+    let command = "fpq-stats --model \(model)\(said)\(run.words) (\(prompts.count) prompts)"
     return StreamMetadata(
-      kind: .stats, model: model, options: options, unused: unused, modelSHA256: sha256,
+      kind: .stats, part: part, model: model, options: options, unused: unused, modelSHA256: sha256,
       history: [command],
       settings: [
-        "settings": settings.json, "roles": roles.json,
+        "settings": run.json, "roles": roles.json,
         "prompts": "{\(numbered.joined(separator: ","))}",
       ])
   }

@@ -26,13 +26,15 @@ package struct StreamMetadata: Sendable {
   package static let version = "0.1.0"
 
   package let kind: StreamKind
+  /// The part of the model that it is of: `transformer`, or a text encoder, by its folder's name.
+  package let part: String
   /// The model folder as the user gave it.
   package let model: String
   /// What the user said beside it, with the pipeline that was found if the parts lie elsewhere.
   package let options: ModelFolder.Options
-  /// Tensors of the transformer that its graph does not read, which no packed model holds.
+  /// Tensors of the part that its graph does not read, which no packed model holds.
   package let unused: [String]
-  /// SHA-256 of the float transformer's weights, so that a stage refuses another model's data.
+  /// SHA-256 of the float part's weights, so that a stage refuses another model's data.
   package let modelSHA256: String
   /// One canonical command line per stage so far.
   package let history: [String]
@@ -40,10 +42,11 @@ package struct StreamMetadata: Sendable {
   package let settings: [String: String]
 
   package init(
-    kind: StreamKind, model: String, options: ModelFolder.Options = ModelFolder.Options(),
-    unused: [String] = [], modelSHA256: String, history: [String], settings: [String: String]
+    kind: StreamKind, part: String = ModelFolder.transformerPart, model: String,
+    options: ModelFolder.Options = ModelFolder.Options(), unused: [String] = [],
+    modelSHA256: String, history: [String], settings: [String: String]
   ) {
-    self.kind = kind
+    (self.kind, self.part) = (kind, part)
     self.model = model
     self.options = options
     self.unused = unused
@@ -78,6 +81,7 @@ package struct StreamMetadata: Sendable {
         source.path,
         "expected version \(StreamMetadata.version), found \(try required("version"))")
     }
+    part = source.metadata["fpq.part"] ?? ModelFolder.transformerPart
     model = try required("model")
     modelSHA256 = try required("model.sha256")
     history = try required("history").split(separator: "\n").map(String.init)
@@ -85,12 +89,17 @@ package struct StreamMetadata: Sendable {
     options = ModelFolder.Options(
       base: said("base"), pipeline: said("pipeline"), variant: said("variant"))
     unused = try said("unused").map { try JSON.strings($0, place: source.path) } ?? []
-    let own: Set = ["fpq.kind", "fpq.version", "fpq.model", "fpq.history"]
+    let own: Set = ["fpq.kind", "fpq.version", "fpq.part", "fpq.model", "fpq.history"]
     settings = Dictionary(
       uniqueKeysWithValues: source.metadata.filter {
         $0.key.hasPrefix("fpq.") && !own.contains($0.key) && !$0.key.hasPrefix("fpq.model.")
       }
       .map { (String($0.key.dropFirst(4)), $0.value) })
+  }
+
+  /// Refuses data of another part of a model than `part`.
+  package func check(part wanted: String, in place: String) throws {
+    guard part == wanted else { throw Failure(place, "expected a \(wanted), found a \(part)") }
   }
 
   /// Whether `source` says that it is a stream of these tools, of a kind that is known or not.
@@ -147,6 +156,7 @@ package struct StreamMetadata: Sendable {
       "fpq.kind": kind.rawValue, "fpq.version": StreamMetadata.version, "fpq.model": model,
       "fpq.model.sha256": modelSHA256, "fpq.history": history.joined(separator: "\n"),
     ]
+    if part != ModelFolder.transformerPart { pairs["fpq.part"] = part }
     pairs["fpq.model.base"] = options.base
     pairs["fpq.model.pipeline"] = options.pipeline
     pairs["fpq.model.variant"] = options.variant

@@ -25,6 +25,9 @@ package struct ModelFolder: Sendable {
     }
   }
 
+  /// The part that predicts noise.
+  package static let transformerPart = "transformer"
+
   /// As the user gave it.
   package let path: String
   package let options: Options

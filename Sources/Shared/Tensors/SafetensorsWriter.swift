@@ -3,15 +3,25 @@ import Platform
 
 /// Writes a safetensors stream: the header first, then each tensor's bytes as they are made.
 ///
-/// Sizes are known before the data, so nothing is held but the tensor being written. Order as the
-/// original library's: element size descending, then name; header padded to a multiple of 8 with
-/// spaces; same input, same bytes.
+/// Sizes are known before the data, so nothing is held but the tensor being written. Header padded
+/// to a multiple of 8 with spaces; same input, same bytes.
 package struct SafetensorsWriter {
-  /// A tensor to be written, whose bytes are made when its turn comes.
-  package struct Entry {
+  /// What the header says of a tensor.
+  package struct Heading {
     package let name: String
     package let dtype: DType
     package let shape: [Int]
+
+    package init(name: String, dtype: DType, shape: [Int]) {
+      (self.name, self.dtype, self.shape) = (name, dtype, shape)
+    }
+
+    var byteCount: Int { shape.reduce(1, *) * dtype.bits / 8 }
+  }
+
+  /// A tensor to be written, whose bytes are made when its turn comes.
+  package struct Entry {
+    package let heading: Heading
     /// Hands the tensor's little-endian bytes, in one or more pieces, to the sink.
     package let produce: (_ sink: (UnsafeRawBufferPointer) throws -> Void) throws -> Void
 
@@ -19,9 +29,7 @@ package struct SafetensorsWriter {
       name: String, dtype: DType, shape: [Int],
       produce: @escaping (_ sink: (UnsafeRawBufferPointer) throws -> Void) throws -> Void
     ) {
-      self.name = name
-      self.dtype = dtype
-      self.shape = shape
+      heading = Heading(name: name, dtype: dtype, shape: shape)
       self.produce = produce
     }
 
@@ -32,18 +40,19 @@ package struct SafetensorsWriter {
       }
     }
 
-    var byteCount: Int { shape.reduce(1, *) * dtype.bits / 8 }
+    package var name: String { heading.name }
+    package var dtype: DType { heading.dtype }
+    package var shape: [Int] { heading.shape }
   }
 
-  /// Writes all of `entries` and `metadata` to `output`; the caller commits it.
-  package static func write(
-    _ entries: [Entry], metadata: [String: String], to output: OutputFile
+  private let output: OutputFile
+  /// Those that are not written yet, the next one last.
+  private var missing: [Heading]
+
+  /// Begins a file of the tensors `headings`, which `write` is then given in this order.
+  package init(
+    _ headings: [Heading], metadata: [String: String], to output: OutputFile
   ) throws {
-    let order = DType.allCases
-    let sorted = entries.sorted {
-      let (a, b) = (order.firstIndex(of: $0.dtype)!, order.firstIndex(of: $1.dtype)!)
-      return a != b ? a > b : $0.name.utf8.lexicographicallyPrecedes($1.name.utf8)
-    }
     var header = "{"
     if !metadata.isEmpty {
       let pairs = metadata.sorted { $0.key < $1.key }.map {
@@ -52,10 +61,10 @@ package struct SafetensorsWriter {
       header += "\"__metadata__\":{\(pairs.joined(separator: ","))},"
     }
     var offset = 0
-    for entry in sorted {
-      let end = offset + entry.byteCount
-      header += "\(JSON.quote(entry.name)):{\"dtype\":\"\(entry.dtype.rawValue)\","
-      header += "\"shape\":[\(entry.shape.map(String.init).joined(separator: ","))],"
+    for heading in headings {
+      let end = offset + heading.byteCount
+      header += "\(JSON.quote(heading.name)):{\"dtype\":\"\(heading.dtype.rawValue)\","
+      header += "\"shape\":[\(heading.shape.map(String.init).joined(separator: ","))],"
       header += "\"data_offsets\":[\(offset),\(end)]},"
       offset = end
     }
@@ -64,14 +73,38 @@ package struct SafetensorsWriter {
     header += String(repeating: " ", count: (8 - header.utf8.count % 8) % 8)
     try withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { try output.write($0) }
     try output.write(header.utf8)
-    for entry in sorted {
-      var written = 0
-      try entry.produce { bytes in
-        written += bytes.count
-        try output.write(bytes)
-      }
-      precondition(written == entry.byteCount, "\(entry.name): \(written) bytes for \(entry.shape)")
+    self.output = output
+    missing = headings.reversed()
+  }
+
+  /// Writes the next tensor.
+  package mutating func write(_ entry: Entry) throws {
+    let heading = missing.popLast()
+    precondition(
+      heading?.name == entry.name && heading?.dtype == entry.dtype && heading?.shape == entry.shape,
+      "\(entry.name): not what the header says comes next")
+    var written = 0
+    try entry.produce { bytes in
+      written += bytes.count
+      try output.write(bytes)
     }
+    precondition(
+      written == entry.heading.byteCount, "\(entry.name): \(written) bytes for \(entry.shape)")
+  }
+
+  /// Writes all of `entries` and `metadata` to `output`, which the caller commits.
+  ///
+  /// Order as the original library's: element size descending, then name.
+  package static func write(
+    _ entries: [Entry], metadata: [String: String], to output: OutputFile
+  ) throws {
+    let order = DType.allCases
+    let sorted = entries.sorted {
+      let (a, b) = (order.firstIndex(of: $0.dtype)!, order.firstIndex(of: $1.dtype)!)
+      return a != b ? a > b : $0.name.utf8.lexicographicallyPrecedes($1.name.utf8)
+    }
+    var writer = try SafetensorsWriter(sorted.map(\.heading), metadata: metadata, to: output)
+    for entry in sorted { try writer.write(entry) }
   }
 
   /// The same; returns what was written of each tensor.

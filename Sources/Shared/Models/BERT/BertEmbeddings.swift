@@ -8,25 +8,26 @@ import Tensors
 struct BertEmbeddings {
   let name: String
   /// [vocabulary][width], left as it is stored.
-  private let words: DenseMatrix
+  let words: Linear
   /// [longest text][width].
   private let positions: DenseMatrix
   /// That of token type 0, [1][width].
   private let type: Matrix
   private let norm: LayerNorm
 
-  init(_ name: String, config: ModelConfig, epsilon: Float, from source: any TensorSource) throws {
+  init(_ name: String, config: ModelConfig, epsilon: Float, from layers: StoredLayers) throws {
     let width = try config.bounded("hidden_size")
     func table(_ part: String, rows: Int) throws -> DenseMatrix {
-      try DenseMatrix(source.tensor("\(name).\(part).weight", shape: [rows, width]))
+      try DenseMatrix(layers.source.tensor("\(name).\(part).weight", shape: [rows, width]))
     }
     self.name = name
-    words = try table("word_embeddings", rows: config.size("vocab_size"))
+    words = try layers.table(
+      "\(name).word_embeddings", rows: config.size("vocab_size"), width: width)
     positions = try table("position_embeddings", rows: config.bounded("max_position_embeddings"))
     type = Matrix(rows: 1, columns: width)
     try table("token_type_embeddings", rows: config.bounded("type_vocab_size", default: 2))
       .copyRows(0..<1, to: type.block(rows: 0..<1))
-    norm = try LayerNorm("\(name).LayerNorm", width: width, epsilon: epsilon, from: source)
+    norm = try LayerNorm("\(name).LayerNorm", width: width, epsilon: epsilon, from: layers.source)
   }
 
   /// Tokens in the vocabulary.
@@ -37,7 +38,7 @@ struct BertEmbeddings {
 
   /// Takes the pages of the tables from this process's memory.
   func letGo() {
-    words.tensor.letGo()
+    for tensor in words.tensors { tensor.letGo() }
     positions.tensor.letGo()
   }
 

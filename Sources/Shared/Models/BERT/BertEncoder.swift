@@ -11,6 +11,7 @@ package final class BertEncoder: TextEncoder {
   private let layers: [BertLayer]
 
   package var blockCount: Int { layers.count }
+  package var linears: [Linear] { [embeddings.words] + layers.flatMap(\.linears) }
 
   /// Tokens in the vocabulary.
   package var vocabulary: Int { embeddings.vocabulary }
@@ -18,17 +19,15 @@ package final class BertEncoder: TextEncoder {
   /// The longest text that there are positions for.
   package var longest: Int { embeddings.longest }
 
-  /// Reads `config.json` and the weights (one file or shards) in `folder`, of `variant` if it has it.
+  /// Views the weights of `source`.
   ///
   /// The names of the weights may all begin with `bert.`, as in files that were saved with a head
   /// for training.
   ///
   /// - Throws: `Failure` for a missing tensor, another shape, or a configuration that this does not
   ///   compute.
-  package init(folder: String, variant: String? = nil) throws {
-    let config = try ModelConfig("\(folder)/config.json")
+  package init(_ config: ModelConfig, from source: any TensorSource) throws {
     try BertEncoder.check(config)
-    let source = try Checkpoint(folder: folder, variant: variant)
     width = try config.bounded("hidden_size")
     let heads = try config.bounded("num_attention_heads")
     guard width.isMultiple(of: heads) else {
@@ -39,16 +38,17 @@ package final class BertEncoder: TextEncoder {
     let epsilon = Float(try config.double("layer_norm_eps") ?? 1e-12)
     let hidden = try config.bounded("intermediate_size")
 
+    let stored = try StoredLayers(source)
     let plain = "embeddings.word_embeddings.weight"
     let prefix = source.find(plain) == nil && source.find("bert.\(plain)") != nil ? "bert." : ""
     embeddings = try BertEmbeddings(
-      "\(prefix)embeddings", config: config, epsilon: epsilon, from: source)
+      "\(prefix)embeddings", config: config, epsilon: epsilon, from: stored)
     var layers: [BertLayer] = []
     for index in 0..<(try config.bounded("num_hidden_layers")) {
       layers.append(
         try BertLayer(
           "\(prefix)encoder.layer.\(index)", width: width, hidden: hidden, heads: heads,
-          epsilon: epsilon, from: source))
+          epsilon: epsilon, from: stored))
     }
     self.layers = layers
   }
@@ -65,7 +65,7 @@ package final class BertEncoder: TextEncoder {
 
   /// - Throws: as the protocol says, and `Failure` for texts that are longer than `longest`.
   package func encode(
-    _ texts: [TextBatch], observer: (any LayerObserver)?, didFinishBlock: () -> Void
+    _ texts: [TextBatch], observer: (any LayerObserver)?, didFinishBlock: () throws -> Void
   ) throws -> [Matrix] {
     var states = try texts.map { text in
       let x = try embeddings(text)
@@ -73,12 +73,12 @@ package final class BertEncoder: TextEncoder {
       return x
     }
     embeddings.letGo()
-    forEachReadAhead(layers) { layer in
+    try forEachReadAhead(layers) { layer in
       for (index, text) in texts.enumerated() {
         states[index] = layer(states[index], text, observer: observer)
         observer?.observe(module: layer.name, output: states[index])
       }
-      didFinishBlock()
+      try didFinishBlock()
     }
     return states
   }

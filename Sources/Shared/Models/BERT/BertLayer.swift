@@ -19,7 +19,7 @@ final class BertLayer: TextBlock {
 
   init(
     _ name: String, width: Int, hidden: Int, heads: Int, epsilon: Float,
-    from source: any TensorSource
+    from layers: StoredLayers
   ) throws {
     func linear(
       _ part: String, _ kind: LayerRole.Kind, site: String? = nil, readsGELU: Bool = false,
@@ -28,10 +28,11 @@ final class BertLayer: TextBlock {
       let role = LayerRole(
         "\(name).\(part)", site: site.map { "\(name).\($0)" }, kind: kind, block: name,
         readsGELU: readsGELU)
-      return try Linear(role, inputs: inputs, outputs: outputs, from: source)
+      return try layers.linear(role, inputs: inputs, outputs: outputs)
     }
     func norm(_ part: String) throws -> LayerNorm {
-      try LayerNorm("\(name).\(part).LayerNorm", width: width, epsilon: epsilon, from: source)
+      try LayerNorm(
+        "\(name).\(part).LayerNorm", width: width, epsilon: epsilon, from: layers.source)
     }
     self.name = name
     self.heads = heads

@@ -47,7 +47,7 @@ extension TextEncoding {
               folder: wordPieces, rows: folder.vocabulary("text_encoder"))
             return { try tokenizer.encode($0, length: bertLength) }
           },
-          openEncoder: { try BertEncoder(folder: bert, variant: variant) }),
+          openEncoder: { try BertEncoder($0, from: $1) }),
         TextPart(
           tokenizer: pieces, encoder: t5, variant: variant,
           openTokenizer: {
@@ -55,7 +55,7 @@ extension TextEncoding {
               folder: pieces, rows: folder.vocabulary("text_encoder_2"))
             return { try tokenizer.encode($0, length: t5Length) }
           },
-          openEncoder: { try T5Encoder(folder: t5, variant: variant) }),
+          openEncoder: { try T5Encoder($0, from: $1) }),
       ])
   }
 }

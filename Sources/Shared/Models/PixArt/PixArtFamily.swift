@@ -39,7 +39,7 @@ extension TextEncoding {
         let prepare = cleansCaptions ? cleanedPrompt : preparedPrompt
         return { try pieces.encode(prepare($0), length: length).withoutPadding }
       },
-      openEncoder: { try T5Encoder(folder: encoder, variant: variant) })
+      openEncoder: { try T5Encoder($0, from: $1) })
     return TextEncoding(promptLength: length, cleansCaptions: cleansCaptions, parts: [part])
   }
 }

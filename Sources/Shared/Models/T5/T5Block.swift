@@ -27,17 +27,17 @@ final class T5Block: TextBlock {
 
   init(
     _ name: String, width: Int, inner: Int, hidden: Int, heads: Int, epsilon: Float,
-    from source: any TensorSource
+    from layers: StoredLayers
   ) throws {
     func linear(
       _ part: String, _ kind: LayerRole.Kind, site: String? = nil, _ inputs: Int, _ outputs: Int
     ) throws -> Linear {
       let role = LayerRole(
         "\(name).layer.\(part)", site: site.map { "\(name).layer.\($0)" }, kind: kind, block: name)
-      return try Linear(role, inputs: inputs, outputs: outputs, hasBias: false, from: source)
+      return try layers.linear(role, inputs: inputs, outputs: outputs, hasBias: false)
     }
     func norm(_ layer: Int) throws -> [Float] {
-      try source.tensor("\(name).layer.\(layer).layer_norm.weight", shape: [width]).floats()
+      try layers.source.tensor("\(name).layer.\(layer).layer_norm.weight", shape: [width]).floats()
     }
     self.name = name
     self.heads = heads
@@ -66,8 +66,11 @@ final class T5Block: TextBlock {
     }
     let n = rmsNorm(x, weight: attentionNorm, epsilon: epsilon)
     watch([q, k, v], n)
+    let projected = Linear.products([q, k, v], n)
     let last = context.text.length - 1
-    let mixed = context.text.attend(q(n), k(n), v(n), heads: heads, scale: 1) { head, query in
+    let mixed = context.text.attend(
+      projected[0], projected[1], projected[2], heads: heads, scale: 1
+    ) { head, query in
       UnsafePointer(context.bias.row(head) + (last - query))
     }
     watch([o], mixed)
@@ -75,8 +78,9 @@ final class T5Block: TextBlock {
 
     let m = rmsNorm(x, weight: feedForwardNorm, epsilon: epsilon)
     watch([gate, up], m)
-    let (hidden, linear) = (gate(m), up(m))
-    hidden.applyGELU(times: linear)
+    let gated = Linear.products([gate, up], m)
+    let hidden = gated[0]
+    hidden.applyGELU(times: gated[1])
     watch([down], hidden)
     x.add(down(hidden))
   }

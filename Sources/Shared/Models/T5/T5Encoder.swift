@@ -3,27 +3,27 @@ import Layers
 import Platform
 import Tensors
 
-/// The encoder of T5 v1.1 and mT5 (transformers `T5EncoderModel`, `MT5EncoderModel`), in f32.
+/// The encoder of T5 v1.1 and mT5 (transformers `T5EncoderModel`, `MT5EncoderModel`), in f32; its
+/// weights float or packed.
 package final class T5Encoder: TextEncoder {
   package let width: Int
   package let vocabulary: Int
   private let epsilon: Float
   private let heads: Int
   /// [vocabulary][width].
-  private let embedding: DenseMatrix
+  private let embedding: Linear
   private let positionBias: RelativePositionBias
   private let blocks: [T5Block]
   private let finalNorm: [Float]
 
   package var blockCount: Int { blocks.count }
+  package var linears: [Linear] { [embedding] + blocks.flatMap(\.linears) }
 
-  /// Reads `config.json` and the weights (one file or shards) in `folder`, of `variant` if it has it.
+  /// Views the weights of `source`.
   ///
   /// - Throws: `Failure` for a missing tensor, another shape, or a configuration that this does not
   ///   compute.
-  package init(folder: String, variant: String? = nil) throws {
-    let config = try ModelConfig("\(folder)/config.json")
-    let source = try Checkpoint(folder: folder, variant: variant)
+  package init(_ config: ModelConfig, from source: any TensorSource) throws {
     // UmT5, for one, has a position bias in every block.
     _ = try config.choice("model_type", of: ["t5", "mt5"], default: "t5")
     width = try config.size("d_model")
@@ -46,7 +46,9 @@ package final class T5Encoder: TextEncoder {
 
     let names = ["shared.weight", "encoder.embed_tokens.weight"]
     let name = names.first { source.find($0) != nil } ?? names[0]
-    embedding = try DenseMatrix(source.tensor(name, shape: [vocabulary, width]))
+    let layers = try StoredLayers(source)
+    embedding = try layers.table(
+      String(name.dropLast(".weight".count)), rows: vocabulary, width: width)
     positionBias = try RelativePositionBias(
       "encoder.block.0.layer.0.SelfAttention.relative_attention_bias", buckets: buckets,
       maxDistance: distance, heads: heads, from: source)
@@ -55,27 +57,27 @@ package final class T5Encoder: TextEncoder {
       blocks.append(
         try T5Block(
           "encoder.block.\(index)", width: width, inner: inner, hidden: config.size("d_ff"),
-          heads: heads, epsilon: epsilon, from: source))
+          heads: heads, epsilon: epsilon, from: layers))
     }
     self.blocks = blocks
     finalNorm = try source.tensor("encoder.final_layer_norm.weight", shape: [width]).floats()
   }
 
   package func encode(
-    _ texts: [TextBatch], observer: (any LayerObserver)?, didFinishBlock: () -> Void
+    _ texts: [TextBatch], observer: (any LayerObserver)?, didFinishBlock: () throws -> Void
   ) throws -> [Matrix] {
     let states = try texts.map { try $0.embedded(in: embedding) }
-    embedding.tensor.letGo()
+    for tensor in embedding.tensors { tensor.letGo() }
     // [heads][2 * length - 1] by length.
     let biases = Dictionary(
       uniqueKeysWithValues: Set(texts.map(\.length)).map { ($0, positionBias.table(length: $0)) })
-    forEachReadAhead(blocks) { block in
+    try forEachReadAhead(blocks) { block in
       for (text, x) in zip(texts, states) {
         block.forward(
           x, T5Block.Context(text: text, bias: biases[text.length]!, observer: observer))
         observer?.observe(module: block.name, output: x)
       }
-      didFinishBlock()
+      try didFinishBlock()
     }
     return states.map { x in
       let output = rmsNorm(x, weight: finalNorm, epsilon: epsilon)

@@ -36,12 +36,15 @@ package struct SiteInput {
     _ moments: SiteMoments, weights: [Matrix], options: PreparationOptions, readsGELU: Bool
   ) throws {
     let channels = moments.sum.count
+    // There is nothing to centre or balance by where nothing was seen.
+    let centers = options.centers && moments.tokens > 0
+    let smoothing = moments.tokens > 0 ? options.smoothing : nil
     // The largest block of a power of two that divides the channels.
     let hadamard = min(options.hadamard, channels & -channels)
     // Centre and balance are kept in F16: what runs must be what was rounded for.
-    isNonnegative = options.centers && hadamard == 1 && readsGELU
+    isNonnegative = centers && hadamard == 1 && readsGELU
     var center: [Float]?
-    if options.centers {
+    if centers {
       center =
         isNonnegative
         ? Array(repeating: Float(Float16(SiteInput.geluLowerBound)), count: channels)
@@ -50,7 +53,7 @@ package struct SiteInput {
         throw Failure(moments.site, "expected means within F16 for --center, found a larger one")
       }
     }
-    let smooth = options.smoothing.map {
+    let smooth = smoothing.map {
       SiteInput.balance(moments.spread(about: center), weights, alpha: $0)
     }
     transform = InputTransform(center: center, smooth: smooth, hadamard: hadamard)

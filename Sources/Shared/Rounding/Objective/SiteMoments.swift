@@ -5,8 +5,8 @@ import Tensors
 /// The moments of one input site in f32, as objectives and input transforms want them.
 package struct SiteMoments {
   package let site: String
-  /// Sum x x' [inputs][inputs].
-  package let gram: Matrix
+  /// Sum x x' [inputs][inputs]; nil for a site that was never seen.
+  package let gram: Matrix?
   /// Sum x [inputs].
   package let sum: [Float]
   /// Tokens that were summed.
@@ -31,6 +31,13 @@ package struct SiteMoments {
     (self.absmax, self.histogram) = (absmax, histogram)
   }
 
+  /// Of a site that was never seen.
+  package init(unseen site: String, channels: Int) {
+    (self.site, gram, tokens) = (site, nil, 0)
+    (sum, absmax) = (Array(repeating: 0, count: channels), Array(repeating: 0, count: channels))
+    histogram = nil
+  }
+
   package func objective(_ options: ObjectiveOptions, _ transform: InputTransform) throws
     -> SiteObjective
   {
@@ -48,7 +55,7 @@ package struct SiteMoments {
   package func spread(about center: [Float]?) -> [Double] {
     let mean = mean
     return mean.indices.map { k in
-      guard tokens > 0 else { return 0 }
+      guard let gram, tokens > 0 else { return 0 }
       let square = Double(gram.row(k)[k]) / Double(tokens)
       let c = Double(center?[k] ?? 0)
       return max(0, square - 2 * c * mean[k] + c * c).squareRoot()

@@ -13,8 +13,8 @@ package final class SiteObjective: Sendable {
   package let site: String
   package let inputs: Int
   package let options: ObjectiveOptions
-  /// H [inputs][inputs], symmetric.
-  package let hessian: Matrix
+  /// H; nil for I, which needs no memory.
+  private let seen: Matrix?
   /// What was added to C's diagonal.
   package let damping: Double
   /// C's diagonal [inputs], not negative.
@@ -27,7 +27,8 @@ package final class SiteObjective: Sendable {
   ///
   /// - Parameters:
   ///   - site: names the statistics in a failure.
-  ///   - gram: G = sum x x' over the site's tokens, [inputs][inputs].
+  ///   - gram: G = sum x x' over the site's tokens, [inputs][inputs]; nil for a site that was never
+  ///     seen.
   ///   - sum: sum x [inputs].
   ///   - tokens: how many tokens were summed; 0 if none was.
   ///   - transform: how x becomes x'.
@@ -35,14 +36,14 @@ package final class SiteObjective: Sendable {
   /// - Throws: `Failure` when shapes disagree, the Gram matrix is not finite, or its diagonal is
   ///   negative.
   package init(
-    site: String, gram: Matrix, sum: [Float], tokens: Double,
+    site: String, gram: Matrix?, sum: [Float], tokens: Double,
     transform: InputTransform = InputTransform(), options: ObjectiveOptions
   ) throws {
-    let count = gram.rows
-    guard gram.columns == count, sum.count == count else {
+    let count = sum.count
+    if let gram, gram.rows != count || gram.columns != count {
       throw Failure(
         site,
-        "expected a Gram matrix [\(sum.count)][\(sum.count)], found [\(count)][\(gram.columns)]")
+        "expected a Gram matrix [\(count)][\(count)], found [\(gram.rows)][\(gram.columns)]")
     }
     guard tokens >= 0, tokens.isFinite, sum.allSatisfy(\.isFinite) else {
       throw Failure(site, "expected finite statistics, found \(tokens) tokens or a broken sum")
@@ -50,31 +51,48 @@ package final class SiteObjective: Sendable {
     guard options.damping >= 0, options.damping.isFinite else {
       throw Failure("damping: expected at least 0, found \(options.damping)")
     }
+    self.site = site
+    inputs = count
+    self.options = options
+    guard let gram else {
+      (seen, damping) = (nil, 1)
+      diagonal = Array(repeating: 0, count: count)
+      mean = diagonal
+      return
+    }
     for i in 0..<count where !(gram.row(i)[i] >= 0) && gram.row(i)[i].isFinite {
       throw Failure(
         site, "expected squares on the Gram matrix's diagonal, found \(gram.row(i)[i]) at \(i)")
     }
     let share = tokens > 0 ? 1 / tokens : 0
-    let seen = sum.map { Double($0) * share }
+    let centre = sum.map { Double($0) * share }
     let hessian = try prepared(
-      gram, share: share, mean: seen, transform: transform, isCentred: options.biasCorrection,
-      site: site)
+      gram, share: share, mean: centre, transform: transform,
+      isCentred: options.biasCorrection, site: site)
     let diagonal = (0..<count).map { max(0, Double(hessian.row($0)[$0])) }
     let average = count > 0 ? diagonal.reduce(0, +) / Double(count) : 0
     let damping = average > 0 ? options.damping * average : 1
     for i in 0..<count { hessian.row(i)[i] = Float(diagonal[i] + damping) }
-    self.site = site
-    inputs = count
-    self.options = options
-    self.hessian = hessian
+    seen = hessian
     self.damping = damping
     self.diagonal = diagonal
     mean =
       transform.isIdentity
-      ? seen
-      : transform(Matrix(rows: 1, columns: count, values: seen.map { Float($0) })).values.map {
+      ? centre
+      : transform(Matrix(rows: 1, columns: count, values: centre.map { Float($0) })).values.map {
         Double($0)
       }
+  }
+
+  /// Whether nothing was seen: H = I.
+  package var isUnseen: Bool { seen == nil }
+
+  /// H [inputs][inputs], symmetric.
+  package var hessian: Matrix {
+    if let seen { return seen }
+    let identity = Matrix(rows: inputs, columns: inputs)
+    for i in 0..<inputs { identity.row(i)[i] = 1 }
+    return identity
   }
 
   /// The factor of H that error feedback uses, computed once for all layers of the site.
@@ -94,7 +112,9 @@ package final class SiteObjective: Sendable {
   }
 
   /// (v - w) H of every row.
-  func gradient(of residual: Matrix) -> Matrix { product(residual, symmetric: hessian) }
+  func gradient(of residual: Matrix) -> Matrix {
+    seen.map { product(residual, symmetric: $0) } ?? residual
+  }
 
   /// e' H e of every row of `residual`, given its `gradient`.
   func losses(of residual: Matrix, gradient: Matrix) -> [Double] {

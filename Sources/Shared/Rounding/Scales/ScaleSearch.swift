@@ -49,7 +49,7 @@ func chooseScales(
   case .absmax: return start
   case .mse, .fourOverSix:
     return trial.least(importance: [Float](repeating: 1, count: weight.columns))
-  case .output where method == .nearest:
+  case .output where method == .nearest && !objective.isUnseen:
     return trial.least(hessian: objective.hessian)
   case .output:
     return trial.least(importance: importance(objective, groups: start))

@@ -5,8 +5,8 @@ import Platform
 import Streams
 import Tensors
 
-/// The stage of `fpq-pack`: codes in, a packed model out, as a folder that opens like the original
-/// or as one stream.
+/// The stage of `fpq-pack`: codes in, packed parts of a model out, as a folder that opens like the
+/// original or as one stream.
 package struct PackModel {
   /// Codes files, shards of layers; `-`: stdin.
   package var inputs: [String] = ["-"]
@@ -35,29 +35,60 @@ package struct PackModel {
       )
     }
     _ = try attention.map(AttentionFormat.init)
-    let shards = try inputs.map { try CodesFile($0) }
-    let codes = try MergedCodes(shards)
-    let shared = try sharedActivations(codes)
-    let (path, options) = try codes.metadata.model(
-      in: codes.path, instead: model, folderOptions)
-    let folder = try ModelFolder(path, options)
-    let weights = try folder.transformerWeights()
+    let all = try inputs.map { try CodesFile($0) }
+    let parts = try Dictionary(grouping: all, by: \.metadata.part)
+      .sorted { $0.key < $1.key }.map { try MergedCodes($0.value) }
+    let folder = try modelFolder(of: parts)
+    let packed = try parts.map { try pack($0, of: folder) }
+    let written = try Exporters.named(Exporters.usualName(for: output)).write(
+      packed, to: Destination(path: output, original: folder, links: links))
+    for model in packed { Console.say(try model.summary()) }
+    for (file, model) in zip(written, packed) where verifies {
+      try file.verify()
+      Console.say("\(file.path): verified \(model.layers.count) layers")
+    }
+    if isVerbose {
+      let seconds = String(format: "%.1f", Date().timeIntervalSince(start))
+      Console.say("\(seconds) s, \(Memory.summary)")
+    }
+  }
+
+  /// The float model of all codes.
+  private func modelFolder(of parts: [MergedCodes]) throws -> ModelFolder {
+    let first = parts[0]
+    for other in parts where model == nil && other.metadata.model != first.metadata.model {
+      throw Failure(
+        other.path,
+        "expected a part of \(first.metadata.model), found one of \(other.metadata.model); if they "
+          + "are the same, name it with --model")
+    }
+    let (path, options) = try first.metadata.model(
+      in: first.path, instead: model, folderOptions)
+    return try ModelFolder(path, options)
+  }
+
+  private func pack(_ codes: MergedCodes, of folder: ModelFolder) throws -> PackedModel {
+    let part = codes.metadata.part
+    let isTransformer = part == ModelFolder.transformerPart
+    let weights = isTransformer ? try folder.transformerWeights() : try folder.weights(part)
     let sha256 = try SHA256.hex(of: weights)
     guard sha256 == codes.metadata.modelSHA256 else {
       throw Failure(codes.path, "expected codes of \(folder.path), found another model's")
     }
-    let attention = try attention ?? codes.metadata.setting("attention", in: codes.path)
+    // A text encoder runs once a prompt, on a few tokens: reading its weights is what takes time.
+    let shared = isTransformer ? try sharedActivations(codes) : "none"
+    let own = isTransformer ? attention : AttentionFormat.none.description
+    let attention = try own ?? codes.metadata.setting("attention", in: codes.path)
     try codes.layers.check(AttentionFormat(attention))
+    let words =
+      isTransformer
+      ? (shared.map { " --activations \($0)" } ?? "") + " --attention \(attention)" : ""
     let metadata = StreamMetadata(
-      kind: .packed, model: codes.metadata.model, options: codes.metadata.options,
-      modelSHA256: sha256,
-      history: codes.metadata.history
-        + [
-          "fpq-pack" + (shared.map { " --activations \($0)" } ?? "") + " --attention \(attention)"
-        ],
+      kind: .packed, part: part, model: codes.metadata.model, options: codes.metadata.options,
+      modelSHA256: sha256, history: codes.metadata.history + ["fpq-pack" + words],
       settings: [
         "layers": codes.layers.json, "attention": attention,
-        "config": try folder.config("transformer").text,
+        "config": try folder.config(part).text,
       ].merging(shared.map { ["activations": $0] } ?? [:]) { own, _ in own })
     let packed = try PackedModel(codes: codes, weights: weights, metadata: metadata)
     if let first = codes.metadata.unused.first {
@@ -65,17 +96,7 @@ package struct PackModel {
         "\(weights.path): tensors that are not used and left out: \(codes.metadata.unused.count), "
           + "first \(first)")
     }
-    let written = try Exporters.named(Exporters.usualName(for: output)).write(
-      packed, to: Destination(path: output, original: folder, links: links))
-    Console.say(try packed.summary())
-    for file in written where verifies {
-      try file.verify()
-      Console.say("\(file.path): verified \(packed.layers.count) layers")
-    }
-    if isVerbose {
-      let seconds = String(format: "%.1f", Date().timeIntervalSince(start))
-      Console.say("\(seconds) s, \(Memory.summary)")
-    }
+    return packed
   }
 
   /// The activation format of layers that have none of their own; nil when all have.

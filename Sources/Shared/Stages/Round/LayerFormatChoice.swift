@@ -25,6 +25,13 @@ extension RoundingSettings {
     try format.map { try NumberFormat($0.format) }
   }
 
+  /// What the layer of `role` gets where its format loses more than so much; nil: nothing else, as
+  /// where the user names its format.
+  func finer(for role: LayerRole) -> (format: String, above: Double)? {
+    let isNamed = format.contains { matches($0.pattern, role.name) }
+    return role.kind == .feedForwardOutput && !isNamed ? recipe.finer : nil
+  }
+
   /// Decides the formats that each of `layers` may get, at least one; layers that stay at 16 bits
   /// are left out.
   ///
@@ -40,7 +47,8 @@ extension RoundingSettings {
       let found = try (named.map { [$0] } ?? recipe.formats(for: role)).map { name in
         let format = try NumberFormat(name)
         guard WeightLayout(format).isPackable else {
-          throw Failure("format \(name)", "expected a 4-bit format, fp4.25 or fp5.33 for weights")
+          throw Failure(
+            "format \(name)", "expected a 4-bit format, fp4.25, fp5.33 or int8 for weights")
         }
         return format
       }

@@ -53,7 +53,7 @@ enum LayerReport {
       parts.append("mean output SQNR of a layer \(own) dB, nearest \(nearest)")
     }
     if let judged = mean(\.heldOut) { parts.append("held out \(judged)") }
-    let unseen = report.count { $0.error.value == nil }
+    let unseen = report.count { $0.error.value == nil && $0.role.kind != .tokenEmbedding }
     if unseen > 0 { parts.append("\(unseen) of \(report.count) layers never seen") }
     return parts.joined(separator: "; ")
   }

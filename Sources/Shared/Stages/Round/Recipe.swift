@@ -15,6 +15,9 @@ package struct Recipe: Sendable {
   /// The formats of layers of some kinds instead.
   var formatsByKind: [LayerRole.Kind: [String]] = [:]
   var method = RoundingMethod.descent
+  /// What a text encoder's layers that end a feed-forward network get where `formats` lose too
+  /// much: T5's have inputs of a few huge channels.
+  var finer: (format: String, above: Double)? = ("int8", 0.02)
   /// Nil: one scale for a whole weight.
   var groups: RoundingSettings.Groups? = RoundingSettings.Groups()
   /// Nil: inputs are taken as they come, whatever the user says.
@@ -27,7 +30,9 @@ package struct Recipe: Sendable {
 
   /// The names of the formats that a layer may get; none keeps it at 16 bits.
   func formats(for role: LayerRole) -> [String] {
-    switch scope {
+    // A table of tokens is looked up, not multiplied: its rows are kept at 8 bits.
+    if role.kind == .tokenEmbedding { return ["int8"] }
+    return switch scope {
     case .blocks where role.block == nil: []
     case .blocks, .everyLayer: formatsByKind[role.kind] ?? formats
     }

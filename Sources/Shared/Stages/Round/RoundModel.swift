@@ -19,7 +19,7 @@ package struct RoundModel {
   package var folderOptions = ModelFolder.Options()
   /// Statistics of other prompts, on which the result is only judged.
   package var heldOut: String?
-  package let settings: RoundingSettings
+  package private(set) var settings: RoundingSettings
   /// The shard: layers that match this pattern.
   package var layerPattern: String?
   package var reportPath: String?
@@ -30,7 +30,7 @@ package struct RoundModel {
 
   package init(_ settings: RoundingSettings) { self.settings = settings }
 
-  package func run() throws {
+  package mutating func run() throws {
     let start = Date()
     let (tasks, source) = try plan()
     // Refused here, before the work, rather than after it.
@@ -38,6 +38,12 @@ package struct RoundModel {
     let trace = try tracePath.map { (file: try OutputFile($0), trace: RoundingTrace()) }
     let finished: [FinishedLayer]
     if let reconstruction = settings.reconstruction {
+      guard let source else {
+        throw Failure(
+          tasks.statistics.path,
+          "expected statistics of a transformer for --inputs quantized and --objective block, found "
+            + "those of a \(tasks.statistics.metadata.part)")
+      }
       finished = try SequentialRounding(
         source: source, tasks: tasks, options: reconstruction, text: text,
         units: try RoundingUnit.shard(
@@ -76,8 +82,10 @@ package struct RoundModel {
     let progress = Progress("rounding", total: tasks.chosen.count, unit: "layers")
     try tasks.forEach { task in
       let listener = trace?.listener(task.layer)
+      let first = try finish(task, task.options, trace: listener)
+      let finer = try finerFormat(of: tasks, task, error: first.error)
       finished.append(
-        FinishedLayer(task, try round(task.problem, options: task.options, trace: listener)))
+        try finer.map { try finish(task, task.options.of([$0]), trace: nil) } ?? first)
       progress.advance()
     }
     progress.finish()
@@ -86,13 +94,18 @@ package struct RoundModel {
 
   /// Opens what is named, and decides the formats.
   ///
-  /// - Returns: the layers that are to be rounded, and the float model.
+  /// - Returns: the layers that are to be rounded, and the float model if they are of its
+  ///   transformer.
   /// - Throws: `Failure` when statistics and weights are not of one model, for a pattern that
   ///   matches nothing, and for options that a layer's format does not have.
-  func plan() throws -> (tasks: RoundingTasks, source: TransformerSource) {
+  mutating func plan() throws -> (tasks: RoundingTasks, source: TransformerSource?) {
     let statistics = try StatisticsFile(self.statistics)
+    let isOfText = statistics.metadata.part != ModelFolder.transformerPart
+    settings.damping =
+      settings.damping
+      ?? (isOfText ? RoundingSettings.textDamping : ObjectiveOptions().damping)
     let judge = try heldOut.map { try StatisticsFile($0) }
-    let source = try floatModel(of: [statistics] + (judge.map { [$0] } ?? []))
+    let (weights, source) = try floatModel(of: [statistics] + (judge.map { [$0] } ?? []))
     let formats = try settings.formats(for: statistics.roles.all)
     let options = try settings.rounding()
     for (_, formats) in formats.sorted(by: { $0.key < $1.key }) {
@@ -103,22 +116,52 @@ package struct RoundModel {
       throw Failure("layers \(layerPattern ?? "*")", "expected to match a layer, matched none")
     }
     let tasks = RoundingTasks(
-      statistics: statistics, judge: judge, weights: source.weights, formats: formats,
+      statistics: statistics, judge: judge, weights: weights, formats: formats,
       chosen: Set(chosen), objective: settings.objective, input: settings.input,
       options: options, activationBits: settings.activationBits)
     return (tasks, source)
   }
 
-  /// The float model that the statistics were taken of.
-  private func floatModel(of files: [StatisticsFile]) throws -> TransformerSource {
+  /// The float part that the statistics were taken of; its model where it is the transformer.
+  private func floatModel(
+    of files: [StatisticsFile]
+  ) throws -> (weights: any TensorSource, source: TransformerSource?) {
+    let part = files[0].metadata.part
     let (path, options) = try files[0].metadata.model(
       in: files[0].path, instead: model, folderOptions)
-    let source = try TransformerSource(path, options)
-    let sha256 = try SHA256.hex(of: source.weights)
-    for file in files where file.metadata.modelSHA256 != sha256 {
-      throw Failure(
-        file.path, "expected statistics of \(source.folder.path), found another model's")
+    let isTransformer = part == ModelFolder.transformerPart
+    let source = isTransformer ? try TransformerSource(path, options) : nil
+    let weights = try source?.weights ?? ModelFolder(path, options).weights(part)
+    let sha256 = try SHA256.hex(of: weights)
+    for file in files {
+      try file.metadata.check(part: part, in: file.path)
+      guard file.metadata.modelSHA256 == sha256 else {
+        throw Failure(file.path, "expected statistics of \(path), found another model's")
+      }
     }
-    return source
+    return (weights, source)
+  }
+
+  private func finish(
+    _ task: RoundingTask, _ options: RoundingOptions, trace: RoundingTrace.Listener?
+  ) throws -> FinishedLayer {
+    let task = task.with(options)
+    return FinishedLayer(task, try round(task.problem, options: task.options, trace: trace))
+  }
+
+  /// The format that a text encoder's layer gets instead when the one it has loses too much; nil:
+  /// the one it has will do.
+  private func finerFormat(
+    of tasks: RoundingTasks, _ task: RoundingTask, error: OutputError
+  ) throws -> NumberFormat? {
+    guard tasks.statistics.metadata.part != ModelFolder.transformerPart,
+      let finer = settings.finer(for: task.role), let error = error.value, error > finer.above
+    else { return nil }
+    let format = try NumberFormat(finer.format)
+    Console.say(
+      String(
+        format: "%@: loses %.2g of its output at %d bits, kept in %@", task.layer, error,
+        task.options.layout.format.bits, format.name))
+    return format
   }
 }

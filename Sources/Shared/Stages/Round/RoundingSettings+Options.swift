@@ -28,11 +28,18 @@ extension RoundingSettings {
   /// How a site's Gram matrix becomes what is minimised.
   var objective: ObjectiveOptions {
     var options = ObjectiveOptions()
-    options.damping = damping
+    options.damping = damping ?? options.damping
     options.biasCorrection = biasCorrection
     options.order = sortChannels ?? true ? .descending : .natural
     return options
   }
+
+  /// The damping of a text encoder's objectives.
+  ///
+  /// Prompts are short and few: an encoder sees some thousand tokens where a transformer sees
+  /// millions. The example model's, calibrated on 128 prompts, errs on 202 others by -21.1, -22.1,
+  /// -22.6 and -22.6 dB of its output at .01, .1, .3 and 1.
+  static let textDamping = 0.3
 
   /// How inputs are prepared.
   var input: PreparationOptions {

@@ -65,7 +65,8 @@ package struct RoundingSettings: Sendable, CommandGroup {
   package var groups: Groups?
   /// Nil: as they come.
   package var preparation: Preparation?
-  package var damping = ObjectiveOptions().damping
+  /// Nil: the part decides, when it is known.
+  package var damping: Double?
   package var format: [FormatOverride] = []
   package var skip: [String] = []
   /// Nil is false.

@@ -32,25 +32,19 @@ package struct CollectStatistics {
 
   package func run() throws {
     let start = Date()
-    guard skip < prompts.count else {
-      throw Failure("skip \(skip)", "expected less than the \(prompts.count) prompts")
-    }
-    let end = min(prompts.count, skip + min(limit ?? prompts.count, prompts.count))
-    let source = try TransformerSource(model, folderOptions)
-    if source.packed != nil {
-      throw Failure(source.weights.path, "expected a float model, found a packed one")
-    }
+    let numbers = try promptShard(of: prompts.count, skip: skip, limit: limit)
+    let source = try FloatModel.transformer(model, folderOptions)
     let pipeline = try TextToImage(source, options: sampling)
-    let settings = CalibrationSettings(
-      steps: pipeline.steps, guidanceScale: Double(pipeline.guidanceScale),
-      guidanceRescale: Double(sampling.guidanceRescale), seed: seed,
-      width: pipeline.sampled.width, height: pipeline.sampled.height,
-      scheduler: try pipeline.schedulerName(), negativePrompt: sampling.negativePrompt,
-      tokensPerSample: tokensPerSample, promptLength: text.promptLength,
-      cleansCaptions: try source.textEncoding(text).cleansCaptions ?? false)
+    let settings = StatisticsRun.sampling(
+      CalibrationSettings(
+        steps: pipeline.steps, guidanceScale: Double(pipeline.guidanceScale),
+        guidanceRescale: Double(sampling.guidanceRescale), seed: seed,
+        width: pipeline.sampled.width, height: pipeline.sampled.height,
+        scheduler: try pipeline.schedulerName(), negativePrompt: sampling.negativePrompt,
+        tokensPerSample: tokensPerSample, promptLength: text.promptLength,
+        cleansCaptions: try source.textEncoding(text).cleansCaptions ?? false))
     let sha256 = try SHA256.hex(of: source.weights)
-    var options = folderOptions
-    if options.base != nil { options.pipeline = source.folder.pipelineClass }
+    let options = recordedOptions(folderOptions, source.folder)
     // Refused here, before hours of work, rather than at the first write.
     let result = try OutputFile(output)
 
@@ -58,9 +52,9 @@ package struct CollectStatistics {
     var checkpoint = ResumeFile(path: "\(output).resume", interval: resumeInterval)
     var done: [Int: String] = [:]
     var resumed: [SiteStatistics] = []
-    if resumes, let earlier = try checkpoint.open(settings: settings, modelSHA256: sha256) {
+    if resumes, let earlier = try checkpoint.open(run: settings, modelSHA256: sha256) {
       done = earlier.prompts
-      resumed = try earlier.roles.observedSites.map(earlier.statistics)
+      resumed = try earlier.roles.observedSites.compactMap(earlier.statistics)
       Console.say("resuming after \(done.count) prompts")
     }
     let collector = StatisticsCollector(
@@ -68,14 +62,14 @@ package struct CollectStatistics {
     func write(to file: OutputFile) throws {
       let metadata = StatisticsFile.metadata(
         model: model, options: options, unused: pipeline.unusedTensors, sha256: sha256,
-        settings: settings, roles: roles, prompts: done)
+        run: settings, roles: roles, prompts: done)
       try SafetensorsWriter.write(
         collector.statistics.flatMap(StatisticsFile.entries), metadata: metadata.dictionary,
         to: file)
       try file.commit()
     }
 
-    let requests = (skip..<end).filter { done[$0] == nil }.map {
+    let requests = numbers.filter { done[$0] == nil }.map {
       SamplingRequest(number: $0, prompt: prompts[$0], seed: seed &+ UInt64($0))
     }
     let run = try SamplingRun(requests, of: source, through: pipeline, text: text)

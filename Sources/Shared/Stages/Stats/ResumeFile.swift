@@ -25,10 +25,10 @@ struct ResumeFile {
   /// The earlier run's statistics; nil when there are none.
   ///
   /// - Throws: `Failure` when they are of another model or other settings.
-  func open(settings: CalibrationSettings, modelSHA256: String) throws -> StatisticsFile? {
+  func open(run: StatisticsRun, modelSHA256: String) throws -> StatisticsFile? {
     guard FileManager.default.fileExists(atPath: path) else { return nil }
     let earlier = try StatisticsFile(path)
-    guard earlier.metadata.modelSHA256 == modelSHA256, earlier.settings == settings else {
+    guard earlier.metadata.modelSHA256 == modelSHA256, earlier.run == run else {
       throw Failure(
         path, "expected the same model and settings, found others; remove it to start anew")
     }
