@@ -191,7 +191,9 @@ package struct RoundingTasks {
     guard let rows = tensor.shape.first, rows > 0 else {
       throw Failure(tensor.place, "expected a weight, found shape \(tensor.shape)")
     }
-    return Matrix(rows: rows, columns: tensor.count / rows, values: try tensor.floats())
+    let values = try tensor.floats()
+    tensor.letGo()
+    return Matrix(rows: rows, columns: tensor.count / rows, values: values)
   }
 }
 

@@ -71,7 +71,10 @@ package final class StatisticsFile {
     let count = try tokens(of: seen)
     guard count != 0 || source.find("\(seen).sum") != nil else { return nil }
     let sum = try source.tensor("\(seen).sum").doubles()
-    let gram = try source.tensor("\(seen).gram").doubles()
+    let moments = try source.tensor("\(seen).gram")
+    let gram = try moments.doubles()
+    // Those of all sites are as much as several models.
+    moments.letGo()
     guard (0...0x1p53).contains(count), gram.allSatisfy(\.isFinite), sum.allSatisfy(\.isFinite)
     else {
       throw Failure("\(path): \(seen).gram", "expected finite numbers, found NaN or infinity")
