@@ -17,4 +17,13 @@ struct FileArguments: ParsableArguments {
 struct ResultArguments: ParsableArguments {
   @Option(name: [.short, .long], help: "Codes file to write; - is stdout.")
   var output = "-"
+
+  @Flag(
+    help:
+      "Keep finished layers in OUTPUT.resume while running, and continue from them after a kill.")
+  var resume = false
+
+  func validate() throws {
+    if resume, output == "-" { throw ValidationError("--resume needs --output") }
+  }
 }

@@ -50,6 +50,11 @@ extension Round {
       throw ValidationError(
         "--prompt-embeds and --embeds-cache need --inputs quantized or --objective block")
     }
+    if result.resume, settings.samples != nil || reports.trace != nil {
+      throw ValidationError(
+        "--resume keeps layers that are rounded by themselves: leave out --inputs quantized, "
+          + "--objective block and --trace")
+    }
     if blocks.tuneCodes, method != .descent {
       throw ValidationError("--tune-codes needs --method descent; adaround chooses codes anyway")
     }

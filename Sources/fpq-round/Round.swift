@@ -50,6 +50,7 @@ struct Round: ParsableCommand {
     stage.folderOptions = folder.options
     stage.layerPattern = files.layers
     stage.output = result.output
+    stage.resumes = result.resume
     stage.reportPath = reports.report
     stage.heldOut = reports.heldOut
     stage.tracePath = reports.trace

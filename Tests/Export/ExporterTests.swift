@@ -87,7 +87,8 @@ struct ExporterTests {
       kind: .stats, model: "m", modelSHA256: "0", history: [], settings: [:])
     let codes = here.file("codes")
     try CodesFile.write(
-      ExporterTests.layers(), planned: ["a", "b"], attention: .none, history: ["fpq-round"],
+      CodedLayers(ExporterTests.layers()), planned: ["a", "b"], attention: .none,
+      history: ["fpq-round"],
       model: source, to: OutputFile(codes))
     func floats(_ name: String, _ shape: [Int], _ values: [Float]) -> Tensor {
       Tensor(name: name, dtype: .f32, shape: shape, values: values)

@@ -14,16 +14,21 @@ package final class CodesFile {
   package let planned: [String]
   /// Each layer, checked.
   private let checked: [String: Layer]
+  private let source: SafetensorsFile
+
+  /// All tensors, as they lie in the file.
+  var tensors: [Tensor] { source.names.compactMap { source.find($0) } }
 
   /// Opens `path` (`-`: stdin) and checks the shapes of every layer's tensors.
   package init(_ path: String) throws {
-    let source = try SafetensorsFile(path)
+    source = try SafetensorsFile(path)
     self.path = source.path
     metadata = try StreamMetadata(of: source, expected: .codes)
     let layers = try LayerFormats(
       json: metadata.setting("layers", in: source.path), place: source.path)
     planned = try metadata.setting("planned", in: source.path).split(separator: "\n")
       .map(String.init)
+    let source = source
     checked = Dictionary(
       uniqueKeysWithValues: try layers.entries.sorted { $0.key < $1.key }.map {
         ($0.key, try Layer($0.key, $0.value, from: source))
@@ -80,45 +85,5 @@ package final class CodesFile {
       throw Failure(path, "expected layer \(name), found none")
     }
     return layer
-  }
-
-  /// Writes `layers` to `output` and commits it.
-  ///
-  /// - Parameters:
-  ///   - layers: what this run rounded.
-  ///   - planned: every layer the recipe quantizes.
-  ///   - attention: how the recipe rounds query, key and value.
-  ///   - history: one line per stage so far.
-  ///   - model: the metadata of the statistics, for the model's name and digest.
-  ///   - output: where to.
-  /// - Throws: `Failure` when it cannot be written.
-  package static func write(
-    _ layers: [String: CodedLayer], planned: [String], attention: AttentionFormat,
-    history: [String], model: StreamMetadata, to output: OutputFile
-  ) throws {
-    let metadata = StreamMetadata(
-      kind: .codes, part: model.part, model: model.model, options: model.options,
-      unused: model.unused,
-      modelSHA256: model.modelSHA256, history: history,
-      settings: [
-        "layers": LayerFormats(layers.mapValues(\.entry)).json,
-        "planned": planned.joined(separator: "\n"),
-        "attention": attention.description, "errors": CodesFile.errorTable(layers),
-      ])
-    var shared: [String: Tensor] = [:]
-    for layer in layers.values { for tensor in layer.siteTensors { shared[tensor.name] = tensor } }
-    let tensors = layers.flatMap { $1.tensors(layer: $0) } + shared.values
-    try SafetensorsWriter.write(
-      tensors.map { SafetensorsWriter.Entry($0) }, metadata: metadata.dictionary, to: output)
-    try output.commit()
-  }
-
-  /// The relative output error of each layer, nearest and as rounded, as JSON.
-  private static func errorTable(_ layers: [String: CodedLayer]) -> String {
-    let members = layers.sorted { $0.key < $1.key }.map { name, layer in
-      let figures = String(format: "%.6g,%.6g", layer.errors.nearest, layer.errors.rounded)
-      return "\(JSON.quote(name)):[\(figures)]"
-    }
-    return "{\(members.joined(separator: ","))}"
   }
 }

@@ -26,6 +26,8 @@ package struct RoundModel {
   package var tracePath: String?
   /// Where the text states come from, when inputs of the network are made again.
   package var text = TextOptions()
+  /// Keep finished layers in `<output>.resume`, and take those that an earlier run has kept.
+  package var resumes = false
   package var isVerbose = false
 
   package init(_ settings: RoundingSettings) { self.settings = settings }
@@ -33,10 +35,29 @@ package struct RoundModel {
   package mutating func run() throws {
     let start = Date()
     let (tasks, source) = try plan()
+    try run(tasks, source, since: start)
+  }
+
+  /// Of settings that are complete.
+  private func run(
+    _ tasks: RoundingTasks, _ source: TransformerSource?, since start: Date
+  ) throws {
     // Refused here, before the work, rather than after it.
     let result = try OutputFile(output)
     let trace = try tracePath.map { (file: try OutputFile($0), trace: RoundingTrace()) }
-    let finished: [FinishedLayer]
+    var layers = CodedLayers()
+    var report: [LayerReport.Row] = []
+    func add(_ finished: [FinishedLayer]) {
+      layers.add(finished.coded)
+      report += finished.map(LayerReport.Row.init)
+    }
+    let history = tasks.statistics.metadata.history + [settings.command]
+    func write(_ layers: CodedLayers, _ others: [String: String], _ file: OutputFile) throws {
+      try CodesFile.write(
+        layers, planned: tasks.formats.keys.sorted(), attention: settings.recipe.attention,
+        history: history, model: tasks.statistics.metadata, others: others, to: file)
+    }
+    let kept = try resumes ? keptSites(tasks, write) : nil
     if let reconstruction = settings.reconstruction {
       guard let source else {
         throw Failure(
@@ -44,28 +65,58 @@ package struct RoundModel {
           "expected statistics of a transformer for --inputs quantized and --objective block, found "
             + "those of a \(tasks.statistics.metadata.part)")
       }
-      finished = try SequentialRounding(
-        source: source, tasks: tasks, options: reconstruction, text: text,
-        units: try RoundingUnit.shard(
-          of: tasks.statistics.roles.all.filter { tasks.formats[$0.name] != nil },
-          chosen: tasks.chosen, pattern: layerPattern ?? "*",
-          options: reconstruction),
-        trace: trace?.trace, isVerbose: isVerbose
-      ).run()
+      try add(
+        SequentialRounding(
+          source: source, tasks: tasks, options: reconstruction, text: text,
+          units: try RoundingUnit.shard(
+            of: tasks.statistics.roles.all.filter { tasks.formats[$0.name] != nil },
+            chosen: tasks.chosen, pattern: layerPattern ?? "*",
+            options: reconstruction),
+          trace: trace?.trace, isVerbose: isVerbose
+        ).run())
     } else {
-      finished = try roundLayers(tasks, trace?.trace)
+      let progress = Progress("rounding", total: tasks.chosen.count, unit: "layers")
+      for site in tasks.statistics.sites {
+        if let earlier = try kept?.find(site) {
+          layers.add(earlier.layers)
+          report += earlier.report
+          progress.advance(earlier.report.count)
+          continue
+        }
+        let finished = try tasks.tasks(of: site, chosen: tasks.chosen).map { task in
+          defer { progress.advance() }
+          return try finish(task, of: tasks, trace: trace?.trace.listener(task.layer))
+        }
+        add(finished)
+        if !finished.isEmpty {
+          try kept?.keep((finished.coded, finished.map(LayerReport.Row.init)), as: site)
+        }
+      }
+      progress.finish()
     }
-    let metadata = tasks.statistics.metadata
-    try CodesFile.write(
-      Dictionary(uniqueKeysWithValues: finished.map { ($0.role.name, $0.coded) }),
-      planned: tasks.formats.keys.sorted(), attention: settings.recipe.attention,
-      history: metadata.history + [settings.command], model: metadata, to: result)
-    try reportPath.map { try LayerReport.write(finished, to: $0) }
+    try write(layers, [:], result)
+    try reportPath.map { try LayerReport.write(report, to: $0) }
     if let trace { try trace.trace.write(to: trace.file) }
+    kept?.remove()
     if isVerbose {
-      Console.say(LayerReport.summary(finished))
-      RoundModel.say(layers: finished.count, since: start)
+      Console.say(LayerReport.summary(report, tasks.statistics.roles))
+      RoundModel.say(layers: report.count, since: start)
     }
+  }
+
+  /// What layers depend on: the statistics, by what they were taken of, the settings, and which
+  /// layers there are.
+  private func keptSites(
+    _ tasks: RoundingTasks,
+    _ writing: @escaping (CodedLayers, [String: String], OutputFile) throws -> Void
+  ) throws -> RoundedSites {
+    let files = try [tasks.statistics] + (heldOut.map { [try StatisticsFile($0)] } ?? [])
+    let inputs = files.flatMap { file in
+      file.metadata.dictionary.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+    }
+    return try RoundedSites(
+      beside: output, sites: tasks.statistics.sites,
+      dependingOn: inputs + [settings.command] + tasks.chosen.sorted(), writing: writing)
   }
 
   /// Prints what the work on so many layers took.
@@ -74,22 +125,13 @@ package struct RoundModel {
     Console.say("\(layers) layers, \(seconds) s, \(Memory.summary)")
   }
 
-  /// Rounds each layer by itself, site by site.
-  private func roundLayers(
-    _ tasks: RoundingTasks, _ trace: RoundingTrace?
-  ) throws -> [FinishedLayer] {
-    var finished: [FinishedLayer] = []
-    let progress = Progress("rounding", total: tasks.chosen.count, unit: "layers")
-    try tasks.forEach { task in
-      let listener = trace?.listener(task.layer)
-      let first = try finish(task, task.options, trace: listener)
-      let finer = try finerFormat(of: tasks, task, error: first.error)
-      finished.append(
-        try finer.map { try finish(task, task.options.of([$0]), trace: nil) } ?? first)
-      progress.advance()
-    }
-    progress.finish()
-    return finished
+  /// Rounds a layer by itself.
+  private func finish(
+    _ task: RoundingTask, of tasks: RoundingTasks, trace: RoundingTrace.Listener?
+  ) throws -> FinishedLayer {
+    let first = try finish(task, task.options, trace: trace)
+    let finer = try finerFormat(of: tasks, task, error: first.error)
+    return try finer.map { try finish(task, task.options.of([$0]), trace: nil) } ?? first
   }
 
   /// Opens what is named, and decides the formats.
@@ -163,5 +205,11 @@ package struct RoundModel {
         format: "%@: loses %.2g of its output at %d bits, kept in %@", task.layer, error,
         task.options.layout.format.bits, format.name))
     return format
+  }
+}
+
+extension [FinishedLayer] {
+  fileprivate var coded: CodedLayers {
+    CodedLayers(Dictionary(uniqueKeysWithValues: map { ($0.role.name, $0.coded) }))
   }
 }
