@@ -116,6 +116,6 @@ done
 picture "float, W16A6" $example --activations e2m3 --attention activations
 picture "float, tiles" $example --vae-tiling -W 96 -H 128
 picture "float, negative" $sigma -n "blue" --guidance-scale 7 --no-metadata
-for scheduler in ddim euler ddpm; do picture "float, $scheduler" $example --scheduler $scheduler; done
+for scheduler in ddim euler ddpm unipc lcm; do picture "float, $scheduler" $example --scheduler $scheduler; done
 dit-run -m $example -p owl --steps 2 -o "$out/picture.png" --dump '*@1' --dump-file "$out/dump"
 show "dump" "$out/dump"

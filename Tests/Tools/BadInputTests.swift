@@ -180,7 +180,7 @@ struct BadInputTests {
       ),
       (
         "scheduler/scheduler_config.json", "prediction_type", #""epsilom""#,
-        "expected epsilon or v_prediction or sample, found epsilom"
+        "expected epsilon or v_prediction or sample, found epsilom; --scheduler takes another"
       ),
       (
         "vae/config.json", "down_block_types", #"["DownEncoderBlock2D", null]"#,

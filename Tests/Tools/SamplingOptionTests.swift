@@ -33,7 +33,8 @@ struct SamplingOptionTests {
     let plain = try draw(SamplingOptionTests.example, ["--no-metadata"])
     for options in [
       "--guidance-scale 1", "--negative-prompt blue", "--width 96", "--height 96",
-      "--scheduler ddim", "--max-sequence-length 3", "--seed 1", "--steps 3",
+      "--scheduler ddim", "--scheduler lcm", "--max-sequence-length 3",
+      "--seed 1", "--steps 3",
     ] {
       let words = options.split(separator: " ").map(String.init)
       #expect(

@@ -27,7 +27,7 @@ package struct SamplingArguments: ParsableArguments {
   @Option(name: [.customShort("H"), .long], help: "Pixels (default: the model's own size).")
   package var height: Int?
 
-  @Option(help: "dpmsolver++, ddim, euler or ddpm (default: the model's own).")
+  @Option(help: "dpmsolver++, ddim, euler, ddpm, unipc or lcm (default: the model's own).")
   package var scheduler: String?
 
   @Option(

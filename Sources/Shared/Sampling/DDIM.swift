@@ -30,6 +30,7 @@ final class DDIM: Scheduler {
         $0 < stride ? final : schedule.alphasCumprod[$0 - stride]
       )
     }
+    try prediction.requireSignal(alphas.map(\.now), config)
   }
 
   func original(_ modelOutput: Matrix, index: Int, latents: Matrix) -> Matrix {
@@ -44,13 +45,8 @@ final class DDIM: Scheduler {
   ) -> Matrix {
     let (now, next) = alphas[index]
     let clean = original(modelOutput, index: index, latents: latents)
-    let noisePart: Matrix
-    let (alpha, sigma) = (now.squareRoot(), (1 - now).squareRoot())
-    switch prediction {
-    case .epsilon: noisePart = modelOutput
-    case .velocity: noisePart = combine(modelOutput, latents) { alpha * $0 + sigma * $1 }
-    case .sample: noisePart = combine(latents, modelOutput) { ($0 - alpha * $1) / sigma }
-    }
+    let noisePart = prediction.noise(
+      modelOutput, latents: latents, alpha: now.squareRoot(), sigma: (1 - now).squareRoot())
     let variance = (1 - next) / (1 - now) * (1 - now / next)
     let deviation = eta * variance.squareRoot()
     let (keep, direction) = (next.squareRoot(), (1 - next - deviation * deviation).squareRoot())

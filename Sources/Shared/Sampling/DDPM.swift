@@ -27,6 +27,7 @@ final class DDPM: Scheduler {
     let levels = try tableIndices(visited, schedule: schedule, config: config).map {
       schedule.alphasCumprod[$0]
     }
+    try prediction.requireSignal(levels, config)
     alphas = Array(zip(levels, levels.dropFirst() + [1]))
   }
 

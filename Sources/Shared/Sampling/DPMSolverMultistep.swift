@@ -8,12 +8,14 @@ import Tensors
 /// *Limitations:* `algorithm_type` dpmsolver++ only; no Lu, exponential, beta or flow sigmas, no
 /// learned variance, no clipped lambda.
 package final class DPMSolverMultistep: Scheduler {
-  package let timesteps: [Float]
+  package var timesteps: [Float] { levels.timesteps }
   package let initNoiseSigma: Float = 1
   /// [steps + 1] noise levels, the last one what remains in the finished image.
-  package let sigmas: [Float]
+  package var sigmas: [Float] { levels.sigmas }
+  private let levels: SolverLevels
   private let order: Int
-  private let solver: SolverType
+  /// The second order takes the exponential's own slope between two steps (`heun`), else half.
+  private let isHeun: Bool
   private let prediction: Prediction
   private let limit: SampleLimit
   private let lowersFinal: Bool
@@ -27,7 +29,9 @@ package final class DPMSolverMultistep: Scheduler {
     guard (1...3).contains(order) else {
       throw Failure(config.path, "solver_order: expected 1, 2 or 3, found \(order)")
     }
-    solver = try config.choice("solver_type", of: SolverType.allCases, default: .midpoint)
+    // The types of other solvers, which a file may come with, stand for midpoint.
+    let types = ["midpoint", "heun", "logrho", "bh1", "bh2"]
+    isHeun = try config.choice("solver_type", of: types, default: "midpoint") == "heun"
     prediction = try Prediction(config, of: [.epsilon, .velocity, .sample])
     limit = try SampleLimit(config, clipsByDefault: nil)
     for key in [
@@ -45,35 +49,12 @@ package final class DPMSolverMultistep: Scheduler {
     let final = try config.choice("final_sigmas_type", of: FinalSigma.allCases, default: .zero)
     lowersFinal = try config.bool("lower_order_final") ?? true
     lowersLast = try final == .zero || config.bool("euler_at_final") ?? false
-
-    let spacing = try TimestepSpacing(config, default: .linspace)
-    let offset = try stepsOffset(config, schedule: schedule)
-    let levels: [Double]
-    if try config.bool("use_karras_sigmas") ?? false {
-      levels = karrasSigmas(
-        highest: Double(schedule.sigmas[schedule.count - 1]), lowest: Double(schedule.sigmas[0]),
-        steps: steps)
-      let logarithms = schedule.logSigmas()
-      timesteps = levels.map {
-        Float(schedule.timestep(of: $0, logarithms: logarithms).rounded(.toNearestOrEven))
-      }
-    } else {
-      let visited = spacing.timestepsBeforeEnd(
-        steps: steps, training: schedule.count, offset: offset)
-      timesteps = visited.map { Float($0) }
-      levels = visited.map { schedule.sigma(at: $0) }
-    }
-    sigmas = levels.map { Float($0) } + [final == .zero ? 0 : schedule.sigmas[0]]
-    // Two equal levels would divide by the zero between them; the original then returns NaN.
-    guard zip(sigmas, sigmas.dropFirst()).allSatisfy({ $0 > $1 }) || order == 1 else {
-      throw Failure(
-        config.path,
-        "expected falling noise levels, found two equal ones: \(steps) steps are too many")
-    }
+    levels = try SolverLevels(config, schedule: schedule, steps: steps, final: final)
+    if order > 1 { try levels.requireFalling(first: steps + 1) }
   }
 
   package func original(_ modelOutput: Matrix, index: Int, latents: Matrix) -> Matrix {
-    let (alpha, sigma) = parts(index)
+    let (alpha, sigma) = levels.parts(index)
     return limit(prediction.original(modelOutput, latents: latents, alpha: alpha, sigma: sigma))
   }
 
@@ -98,21 +79,10 @@ package final class DPMSolverMultistep: Scheduler {
     return min(order, originals.count, left == 1 && isShort ? 2 : 3)
   }
 
-  /// Signal and noise shares at level `index`: alpha^2 + sigma^2 = 1.
-  private func parts(_ index: Int) -> (alpha: Float, sigma: Float) {
-    let alpha = 1 / (sigmas[index] * sigmas[index] + 1).squareRoot()
-    return (alpha, sigmas[index] * alpha)
-  }
-
-  private func lambda(_ index: Int) -> Float {
-    let (alpha, sigma) = parts(index)
-    return logf(alpha) - logf(sigma)
-  }
-
   /// What every order begins with: h, the share of the latents that stays, and alpha' (e^-h - 1).
   private func coefficients(_ index: Int) -> (h: Float, keep: Float, alpha: Float, change: Float) {
-    let (now, next) = (parts(index), parts(index + 1))
-    let h = lambda(index + 1) - lambda(index)
+    let (now, next) = (levels.parts(index), levels.parts(index + 1))
+    let h = levels.lambda(index + 1) - levels.lambda(index)
     return (h, next.sigma / now.sigma, next.alpha, expf(-h) - 1)
   }
 
@@ -124,9 +94,9 @@ package final class DPMSolverMultistep: Scheduler {
 
   private func second(_ index: Int, _ latents: Matrix) -> Matrix {
     let (h, keep, alpha, change) = coefficients(index)
-    let inverse = 1 / ((lambda(index) - lambda(index - 1)) / h)
+    let inverse = 1 / ((levels.lambda(index) - levels.lambda(index - 1)) / h)
     let slope = alpha * change
-    let curve = solver == .heun ? alpha * (change / h + 1) : -0.5 * slope
+    let curve = isHeun ? alpha * (change / h + 1) : -0.5 * slope
     let bend = combine(originals[0], originals[1]) { inverse * ($0 - $1) }
     let straight = combine(latents, originals[0]) { keep * $0 - slope * $1 }
     return combine(straight, bend) { $0 + curve * $1 }
@@ -134,8 +104,8 @@ package final class DPMSolverMultistep: Scheduler {
 
   private func third(_ index: Int, _ latents: Matrix) -> Matrix {
     let (h, keep, alpha, change) = coefficients(index)
-    let r0 = (lambda(index) - lambda(index - 1)) / h
-    let r1 = (lambda(index - 1) - lambda(index - 2)) / h
+    let r0 = (levels.lambda(index) - levels.lambda(index - 1)) / h
+    let r1 = (levels.lambda(index - 1) - levels.lambda(index - 2)) / h
     let newer = combine(originals[0], originals[1]) { (1 / r0) * ($0 - $1) }
     let older = combine(originals[1], originals[2]) { (1 / r1) * ($0 - $1) }
     let bend = combine(newer, older) { $0 + (r0 / (r0 + r1)) * ($0 - $1) }
@@ -147,6 +117,3 @@ package final class DPMSolverMultistep: Scheduler {
     return combine(combine(straight, bend) { $0 + curve * $1 }, twist) { $0 - jerk * $1 }
   }
 }
-
-/// What the second order takes for the slope between two steps (`solver_type` of diffusers).
-private enum SolverType: String, CaseIterable { case midpoint, heun }

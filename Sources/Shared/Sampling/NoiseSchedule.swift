@@ -8,46 +8,78 @@ package struct NoiseSchedule: Sendable {
   /// [training steps], f32.
   package let betas: [Float]
   /// [training steps]: the cumulative product of 1 - beta, multiplied up in f64, each output
-  /// rounded to f32.
+  /// rounded to f32; the last one is 0 with `rescale_betas_zero_snr`.
   package let alphasCumprod: [Float]
-  /// [training steps]: sqrt((1 - alphasCumprod) / alphasCumprod).
+  /// [training steps]: sqrt((1 - alphasCumprod) / alphasCumprod), the last one with 2^-24 for a 0,
+  /// as in the classes that work in noise levels.
   package let sigmas: [Float]
 
   package var count: Int { betas.count }
 
-  /// Reads `beta_start`, `beta_end`, `beta_schedule` and `num_train_timesteps`.
+  /// Reads `beta_start`, `beta_end`, `beta_schedule`, `num_train_timesteps` and
+  /// `rescale_betas_zero_snr`.
   ///
+  /// - Parameters:
+  ///   - config: the scheduler's file.
+  ///   - defaults: the betas of a file that says nothing about them.
   /// - Throws: `Failure` for a schedule that this does not compute, or betas outside 0 ... 1.
-  package init(_ config: ModelConfig) throws {
+  package init(_ config: ModelConfig, defaults: BetaDefaults = .common) throws {
     let count = try config.size("num_train_timesteps", default: 1000)
     guard (2...100_000).contains(count) else {
       throw Failure(config.path, "num_train_timesteps: expected 2 ... 100000, found \(count)")
     }
-    let first = try config.double("beta_start") ?? 0.0001
-    let last = try config.double("beta_end") ?? 0.02
+    let first = try config.double("beta_start") ?? defaults.first
+    let last = try config.double("beta_end") ?? defaults.last
     guard first > 0, first <= last, last < 1 else {
       throw Failure(
         config.path, "expected 0 < beta_start <= beta_end < 1, found \(first) and \(last)")
     }
     try config.refuse("trained_betas")
-    try config.refuse("rescale_betas_zero_snr")
-    switch try config.choice("beta_schedule", of: BetaSchedule.allCases, default: .linear) {
+    let trained: [Float]
+    switch try config.choice(
+      "beta_schedule", of: BetaSchedule.allCases, default: defaults.schedule)
+    {
     case .linear:
-      betas = NoiseSchedule.linear(from: Float(first), to: Float(last), count: count)
+      trained = NoiseSchedule.linear(from: Float(first), to: Float(last), count: count)
     case .scaledLinear:
       let roots = NoiseSchedule.linear(
         from: Float(first.squareRoot()), to: Float(last.squareRoot()), count: count)
-      betas = roots.map { $0 * $0 }
+      trained = roots.map { $0 * $0 }
     }
-    var product = 1.0
-    alphasCumprod = betas.map {
-      product *= Double(1 - $0)
-      return Float(product)
+    let endsInNoise = try config.bool("rescale_betas_zero_snr") ?? false
+    betas = endsInNoise ? NoiseSchedule.rescaled(trained) : trained
+    alphasCumprod = NoiseSchedule.products(betas)
+    sigmas = alphasCumprod.map {
+      let alpha = endsInNoise && $0 == 0 ? 0x1p-24 : $0
+      return ((1 - alpha) / alpha).squareRoot()
     }
-    sigmas = alphasCumprod.map { ((1 - $0) / $0).squareRoot() }
     guard sigmas.allSatisfy(\.isFinite) else {
       throw Failure(config.path, "beta_end: expected noise that leaves a signal, found \(last)")
     }
+  }
+
+  /// The products of 1 - beta up to each step, multiplied up in f64.
+  private static func products(_ betas: [Float]) -> [Float] {
+    var product = 1.0
+    return betas.map {
+      product *= Double(1 - $0)
+      return Float(product)
+    }
+  }
+
+  /// Betas that leave no signal at the last step, the first one being kept (arXiv 2305.08891,
+  /// algorithm 1; `rescale_zero_terminal_snr`): the signal shares shifted and stretched, in f32.
+  ///
+  /// PyTorch's square roots are an ulp off for a few shares of a thousand, these are not.
+  private static func rescaled(_ betas: [Float]) -> [Float] {
+    let shares = products(betas).map { $0.squareRoot() }
+    let (first, last) = (shares[0], shares[shares.count - 1])
+    let stretch = first / (first - last)
+    let alphas = shares.map {
+      let share = ($0 - last) * stretch
+      return share * share
+    }
+    return [1 - alphas[0]] + zip(alphas, alphas.dropFirst()).map { 1 - $1 / $0 }
   }
 
   /// `torch.linspace` in f32: fused steps from the nearer end.
@@ -86,9 +118,21 @@ package struct NoiseSchedule: Sendable {
 }
 
 /// What grows linearly with the training step: the betas, or their square roots.
-private enum BetaSchedule: String, CaseIterable {
+enum BetaSchedule: String, CaseIterable {
   case linear
   case scaledLinear = "scaled_linear"
+}
+
+/// What a class of diffusers takes for `beta_start`, `beta_end` and `beta_schedule`.
+package struct BetaDefaults: Sendable {
+  let first: Double
+  let last: Double
+  let schedule: BetaSchedule
+
+  /// Of all classes but one.
+  package static let common = BetaDefaults(first: 0.0001, last: 0.02, schedule: .linear)
+  /// Of `LCMScheduler`.
+  static let consistency = BetaDefaults(first: 0.00085, last: 0.012, schedule: .scaledLinear)
 }
 
 extension ModelConfig {

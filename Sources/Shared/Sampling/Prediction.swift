@@ -20,6 +20,26 @@ enum Prediction: String {
     case .sample: output
     }
   }
+
+  /// The noise that `output` implies for latents = alpha * sample + sigma * noise.
+  func noise(_ output: Matrix, latents: Matrix, alpha: Float, sigma: Float) -> Matrix {
+    switch self {
+    case .epsilon: output
+    case .velocity: combine(output, latents) { alpha * $0 + sigma * $1 }
+    case .sample: combine(latents, output) { ($0 - alpha * $1) / sigma }
+    }
+  }
+
+  /// Refuses a model of the noise where nothing else is left, cumulative `alphas` of 0: any clean
+  /// sample would do, and the original divides by 0.
+  func requireSignal(_ alphas: [Float], _ config: ModelConfig) throws {
+    guard self != .epsilon || alphas.allSatisfy({ $0 > 0 }) else {
+      throw Failure(
+        config.path,
+        "prediction_type: expected v_prediction or sample at a timestep without signal "
+          + "(rescale_betas_zero_snr), found epsilon")
+    }
+  }
 }
 
 /// A new matrix of `body(a[i], b[i])`.

@@ -10,7 +10,7 @@ package struct SamplingOptions: Sendable {
   /// Pixels; nil takes the model's own size.
   package var width: Int?
   package var height: Int?
-  /// `dpmsolver++`, `ddim`, `euler`, `ddpm`; nil takes the model's own.
+  /// The raw value of a `SchedulerName`; nil takes the model's own.
   package var scheduler: String?
   /// Sample at the nearest size the model was trained on.
   package var usesResolutionBinning = true

@@ -35,7 +35,7 @@ extension Scheduler {
 /// The names of `--scheduler`, with the classes of diffusers they stand for.
 package enum SchedulerName: String, CaseIterable, Sendable {
   case dpmSolver = "dpmsolver++"
-  case ddim, euler, ddpm
+  case ddim, euler, ddpm, unipc, lcm
 
   var className: String {
     switch self {
@@ -43,6 +43,8 @@ package enum SchedulerName: String, CaseIterable, Sendable {
     case .ddim: "DDIMScheduler"
     case .euler: "EulerDiscreteScheduler"
     case .ddpm: "DDPMScheduler"
+    case .unipc: "UniPCMultistepScheduler"
+    case .lcm: "LCMScheduler"
     }
   }
 }
@@ -80,19 +82,26 @@ package func makeScheduler(
     }
     chosen = found
   }
-  let schedule = try NoiseSchedule(config)
+  let schedule = try NoiseSchedule(config, defaults: chosen == .lcm ? .consistency : .common)
   guard (1...min(1000, schedule.count)).contains(steps) else {
     throw Failure("steps: expected 1 ... \(min(1000, schedule.count)), found \(steps)")
   }
-  switch chosen {
-  case .dpmSolver: return try DPMSolverMultistep(config, schedule: schedule, steps: steps)
-  case .ddim:
-    return try DDIM(
-      config, schedule: schedule, steps: steps, eta: eta, clipsByDefault: name == nil)
-  case .euler: return try EulerDiscrete(config, schedule: schedule, steps: steps)
-  case .ddpm:
-    return try DDPM(
-      config, schedule: schedule, steps: steps, clipsByDefault: name == nil)
+  do {
+    switch chosen {
+    case .dpmSolver: return try DPMSolverMultistep(config, schedule: schedule, steps: steps)
+    case .ddim:
+      return try DDIM(
+        config, schedule: schedule, steps: steps, eta: eta, clipsByDefault: name == nil)
+    case .euler: return try EulerDiscrete(config, schedule: schedule, steps: steps)
+    case .ddpm:
+      return try DDPM(
+        config, schedule: schedule, steps: steps, clipsByDefault: name == nil)
+    case .unipc: return try UniPCMultistep(config, schedule: schedule, steps: steps)
+    case .lcm: return try LatentConsistency(config, schedule: schedule, steps: steps)
+    }
+  } catch let failure as Failure where name == nil {
+    // An option that the file's own class cannot be given may be none of another one.
+    throw Failure("\(failure.description); --scheduler takes another")
   }
 }
 
