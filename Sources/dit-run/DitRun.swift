@@ -85,6 +85,7 @@ struct DitRun: Tool {
   @Flag(inversion: .prefixedNo, help: "Write prompt and settings into the PNG.")
   var metadata = true
 
+  @OptionGroup(title: "Running") var planning: PlanArguments
   @OptionGroup(title: "Running") var running: RunArguments
 
   func validate() throws {
@@ -120,6 +121,7 @@ struct DitRun: Tool {
     stage.savedEmbedsPath = savePromptEmbeds
     stage.writesMetadata = metadata
     stage.isVerbose = running.verbose
+    guard try !planning.printed(stage.plan) else { return }
     try stage.run()
   }
 }

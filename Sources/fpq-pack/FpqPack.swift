@@ -52,6 +52,7 @@ struct FpqPack: Tool {
   @Flag(help: "Read the result again and compare every tensor.")
   var verify = false
 
+  @OptionGroup(title: "Running") var planning: PlanArguments
   @OptionGroup(title: "Running") var running: RunArguments
 
   func validate() throws {
@@ -70,6 +71,7 @@ struct FpqPack: Tool {
     stage.links = link
     stage.verifies = verify
     stage.isVerbose = running.verbose
+    guard try !planning.printed(stage.plan) else { return }
     try stage.run()
   }
 }

@@ -39,6 +39,7 @@ struct Round: ParsableCommand {
   @OptionGroup(title: "Blocks") var blocks: BlockArguments
   @OptionGroup(title: "Text") var text: TextArguments
   @OptionGroup(title: "Reports") var reports: ReportArguments
+  @OptionGroup(title: "Running") var planning: PlanArguments
   @OptionGroup(title: "Running") var running: RunArguments
 
   func run() throws {
@@ -61,6 +62,7 @@ struct Round: ParsableCommand {
     {
       Console.say("\(shared): one scale per row, not one for \(groupSize) weights (--group-size)")
     }
+    guard try !planning.printed({ try stage.runPlan() }) else { return }
     try stage.run()
   }
 

@@ -68,6 +68,7 @@ struct FpqStats: Tool {
 
   @OptionGroup(title: "Sampling") var sampling: SamplingArguments
   @OptionGroup(title: "Text") var text: TextArguments
+  @OptionGroup(title: "Running") var planning: PlanArguments
   @OptionGroup(title: "Running") var running: RunArguments
 
   func validate() throws {
@@ -81,6 +82,9 @@ struct FpqStats: Tool {
       }
     } else if model != nil || promptFile != nil {
       throw ValidationError("--merge takes no --model and no --prompt-file")
+    }
+    if planning.plan, dataFree || !merge.isEmpty {
+      throw ValidationError("--plan is for runs on prompts")
     }
     guard skip >= 0, (limit ?? 1) > 0, tokensPerSample > 0, (resumeInterval ?? 1) > 0 else {
       throw ValidationError(
@@ -115,6 +119,7 @@ struct FpqStats: Tool {
     stage.resumes = resume
     stage.resumeInterval = resumeInterval
     stage.isVerbose = running.verbose
+    guard try !planning.printed(stage.plan) else { return }
     try stage.run()
   }
 
@@ -129,6 +134,7 @@ struct FpqStats: Tool {
     stage.limit = limit
     stage.output = output
     stage.isVerbose = running.verbose
+    guard try !planning.printed(stage.plan) else { return }
     try stage.run()
   }
 

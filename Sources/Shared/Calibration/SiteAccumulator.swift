@@ -88,8 +88,8 @@ package final class SiteAccumulator {
     }
     addMoments(transposed)
     statistics.count += tokens
-    pending.removeAll(keepingCapacity: true)
-    pendingSteps.removeAll(keepingCapacity: true)
+    pending = []
+    pendingSteps = []
   }
 
   /// Adds x x^T of the columns of `transposed` [K][tokens] to the triangle, in fixed blocks of

@@ -137,7 +137,7 @@ package final class PackedFolder {
     let folder = original.folder(part)
     let leftOut = try Checkpoint.leftOut(in: folder, variant: original.options.variant)
     if links, leftOut.isEmpty { return try link(folder, as: part) }
-    let size = PackedFolder.size(of: folder, leavingOut: leftOut)
+    let size = fileSize(folder) - leftOut.reduce(0) { $0 + fileSize("\(folder)/\($1)") }
     if !links, size > PackedFolder.large {
       let packs = part.hasPrefix("text_encoder") ? ", fpq-stats --part \(part) packs it" : ""
       Console.say(
@@ -146,15 +146,6 @@ package final class PackedFolder {
       )
     }
     try place(folder, as: part, leavingOut: leftOut)
-  }
-
-  /// Bytes of the files in `folder`.
-  private static func size(of folder: String, leavingOut: Set<String>) -> Int {
-    ((try? folderContents(folder)) ?? []).filter { !leavingOut.contains($0) }.reduce(0) {
-      // What a link points to, which is what is copied.
-      var status = stat()
-      return stat("\(folder)/\($1)", &status) == 0 ? $0 + Int(status.st_size) : $0
-    }
   }
 
   /// Copies or links the file or folder `source`, file by file, so that an interrupt can remove

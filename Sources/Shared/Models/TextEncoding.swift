@@ -13,6 +13,9 @@ package struct TextEncoding: Sendable {
   package let cleansCaptions: Bool?
   /// In the order of `EncodedPrompt.texts`.
   package let parts: [TextPart]
+
+  /// Tokens that a prompt is taken to have where time is told before it is read.
+  package var usualTokens: Int { min(40, promptLength ?? 40) }
 }
 
 extension TextPart {

@@ -53,6 +53,27 @@ struct TextStates {
 }
 
 extension TextEncoding {
+  /// Seconds that the text encoders will take for `prompts`: the first block of each, its weights
+  /// read from the disk or from the system's cache as they are now, times its blocks. What is in a
+  /// cache of states counts as nothing.
+  package func seconds(
+    _ prompts: [String], inputs: [TextInput], options: TextOptions
+  ) throws -> [(part: String, seconds: Double)] {
+    struct FirstBlockIsDone: Error {}
+    guard options.embeds == nil else { return [] }
+    return try zip(parts, inputs).map { part, input in
+      let texts = try PartStates(
+        part, prompts: Array(Set(prompts)).sorted(), input: input,
+        cache: options.cache.map(EmbedsCache.init))
+      guard !texts.isComplete else { return (part.name, 0) }
+      let encoder = try texts.openEncoder()
+      let first = timed {
+        try? texts.complete(by: encoder) { throw FirstBlockIsDone() }
+      }
+      return (part.name, first * Double(encoder.blockCount))
+    }
+  }
+
   /// The states of `prompts`: what the cache has, and the rest from encoders that are opened only
   /// if something is left for them.
   fileprivate func encode(
@@ -124,7 +145,7 @@ private final class PartStates {
   }
 
   /// Makes what is missing, and keeps it in the cache.
-  func complete(by encoder: any TextEncoder, didFinishBlock: () -> Void) throws {
+  func complete(by encoder: any TextEncoder, didFinishBlock: () throws -> Void) throws {
     let missing = states.indices.filter { states[$0] == nil }
     let made = try encoder.encode(
       missing.map { try TextBatch(tokens[$0]) }, observer: nil, didFinishBlock: didFinishBlock)

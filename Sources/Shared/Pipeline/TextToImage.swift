@@ -153,13 +153,15 @@ package final class TextToImage {
       config: schedulerConfig, override: options.scheduler, steps: steps)
   }
 
+  /// [3][height][width] of the size that is sampled, about -1...1.
+  func decodePixels(_ latents: Latents) throws -> [Float] {
+    options.tilesDecoding ? try autoencoder.decodeTiled(latents) : autoencoder.decode(latents)
+  }
+
   /// Decodes the latents of one sample to a picture of the size `output`.
   package func decode(_ latents: Latents) throws -> Image {
-    var pixels =
-      options.tilesDecoding
-      ? try autoencoder.decodeTiled(latents) : autoencoder.decode(latents)
-    pixels = resizedAndCropped(
-      pixels, height: sampled.height, width: sampled.width, to: output)
+    let pixels = resizedAndCropped(
+      try decodePixels(latents), height: sampled.height, width: sampled.width, to: output)
     let plane = output.width * output.height
     let rgb = [UInt8](unsafeUninitializedCapacity: plane * 3) { buffer, count in
       for pixel in 0..<plane {

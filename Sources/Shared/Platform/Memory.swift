@@ -24,11 +24,37 @@ package enum Memory {
     }
   }
 
+  /// The largest size of what is not mapped from files so far, in bytes, if it was watched; at least
+  /// that of now.
+  package static var needed: Int {
+    look()
+    return peak.load(ordering: .relaxed)
+  }
+
+  /// Bytes that this process can have: of the machine, or of its control group where that has less;
+  /// nil where the system does not say.
+  package static var available: Int? {
+    func number(_ path: String) -> Int? {
+      (try? String(contentsOfFile: path, encoding: .utf8)).flatMap {
+        Int($0.trimmingCharacters(in: .whitespacesAndNewlines))
+      }
+    }
+    let line = (try? String(contentsOfFile: "/proc/meminfo", encoding: .utf8))?
+      .split(separator: "\n").first { $0.hasPrefix("MemAvailable:") }
+    let machine = line?.split(separator: " ").dropFirst().first.flatMap { Int($0) }.map {
+      $0 * 1024
+    }
+    // Version 2, then version 1, as a container sees its own.
+    let limit =
+      number("/sys/fs/cgroup/memory.max")
+      ?? number("/sys/fs/cgroup/memory/memory.limit_in_bytes")
+    return [machine, limit].compactMap(\.self).min()
+  }
+
   /// What was needed at most, and with the mapped files, which the system lets go where memory is
   /// short: `peak memory 976 MB, 9739 MB with mapped files`.
   package static var summary: String {
-    look()
-    let needed = peak.load(ordering: .relaxed) / 1_000_000
+    let needed = needed / 1_000_000
     return "peak memory \(needed) MB, \(max(needed, peakMegabytes)) MB with mapped files"
   }
 

@@ -1,23 +1,32 @@
 import Foundation
 import Synchronization
 
-/// One line of progress with rate and time left, redrawn on stderr; silent unless stderr is a
-/// terminal.
+/// One line of progress with rate and time left, redrawn on stderr where that is a terminal; a line
+/// each minute where it is not.
 ///
 /// Nothing is drawn in the first second, so that short work stays quiet.
 package final class Progress: Sendable {
   private struct State {
     var done = 0
     var drawn: Date?
+    var said: Date?
   }
 
   private let title: String
   private let total: Int
   private let unit: String
+  private let isDrawn: Bool
+  /// Seconds between two lines that are said, and who says them.
+  private let interval: Double
+  private let say: @Sendable (String) -> Void
   private let start = Date()
   private let state = Mutex(State())
 
-  package init(_ title: String, total: Int, unit: String) {
+  package init(
+    _ title: String, total: Int, unit: String, isDrawn: Bool = Console.errorIsTerminal,
+    interval: Double = 60, say: @escaping @Sendable (String) -> Void = Console.say
+  ) {
+    (self.isDrawn, self.interval, self.say) = (isDrawn, interval, say)
     self.title = title
     self.total = total
     self.unit = unit
@@ -29,7 +38,12 @@ package final class Progress: Sendable {
     state.withLock { state in
       state.done += steps
       let elapsed = now.timeIntervalSince(start)
-      guard Console.errorIsTerminal, elapsed > 1, now.timeIntervalSince(state.drawn ?? start) > 0.1
+      guard isDrawn else {
+        guard now.timeIntervalSince(state.said ?? start) >= interval else { return }
+        state.said = now
+        return say(line(done: state.done, elapsed: elapsed))
+      }
+      guard elapsed > 1, now.timeIntervalSince(state.drawn ?? start) > 0.1
       else { return }
       state.drawn = now
       let room = Progress.terminalColumns() - Console.toolName.count - 3

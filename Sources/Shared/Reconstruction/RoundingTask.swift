@@ -70,7 +70,7 @@ package struct RoundingTask {
 package struct RoundingTasks {
   package let statistics: StatisticsFile
   let judge: StatisticsFile?
-  let weights: any TensorSource
+  package let weights: any TensorSource
   /// The formats that each layer may get that is quantized, also in other shards.
   package let formats: [String: [NumberFormat]]
   /// Those of them that are rounded here.

@@ -119,6 +119,11 @@ package final class StatisticsFile {
     ]
   }
 
+  /// Bytes of the tensors of a site of so many channels.
+  package static func bytes(channels: Int, steps: Int) -> Int {
+    headings(for: "", channels: channels).reduce(steps * DType.f32.bits / 8) { $0 + $1.byteCount }
+  }
+
   /// The tensors to write for one site.
   package static func entries(for statistics: SiteStatistics) -> [SafetensorsWriter.Entry] {
     let (site, channels) = (statistics.site, statistics.channels)

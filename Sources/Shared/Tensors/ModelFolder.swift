@@ -115,6 +115,14 @@ package struct ModelFolder: Sendable {
     (try? config(part).int("vocab_size")).flatMap(\.self)
   }
 
+  /// Adds what is read of `parts` to a plan.
+  package func read(_ parts: [String], in plan: inout RunPlan) throws {
+    for part in parts {
+      let files = try weights(part).files.map(\.path)
+      plan.reads(folder(part), bytes: files.reduce(0) { $0 + fileSize($1) }, "")
+    }
+  }
+
   /// The weights of one part.
   package func weights(_ part: String) throws -> Checkpoint {
     try Checkpoint(folder: folder(part), variant: options.variant)

@@ -16,7 +16,7 @@ package struct SafetensorsWriter {
       (self.name, self.dtype, self.shape) = (name, dtype, shape)
     }
 
-    var byteCount: Int { shape.reduce(1, *) * dtype.bits / 8 }
+    package var byteCount: Int { shape.reduce(1, *) * dtype.bits / 8 }
   }
 
   /// A tensor to be written, whose bytes are made when its turn comes.

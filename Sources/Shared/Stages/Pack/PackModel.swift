@@ -35,10 +35,8 @@ package struct PackModel {
       )
     }
     _ = try attention.map(AttentionFormat.init)
-    let all = try inputs.map { try CodesFile($0) }
-    let parts = try Dictionary(grouping: all, by: \.metadata.part)
-      .sorted { $0.key < $1.key }.map { try MergedCodes($0.value) }
-    let folder = try modelFolder(of: parts)
+    let (parts, folder) = try open()
+    try plan(parts, of: folder).check()
     let packed = try parts.map { try pack($0, of: folder) }
     let written = try Exporters.named(Exporters.usualName(for: output)).write(
       packed, to: Destination(path: output, original: folder, links: links))
@@ -51,6 +49,20 @@ package struct PackModel {
       let seconds = String(format: "%.1f", Date().timeIntervalSince(start))
       Console.say("\(seconds) s, \(Memory.summary)")
     }
+  }
+
+  /// The codes of each part, and the model that they are of.
+  func open() throws -> (parts: [MergedCodes], folder: ModelFolder) {
+    let all = try inputs.map { try CodesFile($0) }
+    let parts = try Dictionary(grouping: all, by: \.metadata.part)
+      .sorted { $0.key < $1.key }.map { try MergedCodes($0.value) }
+    return (parts, try modelFolder(of: parts))
+  }
+
+  /// The float weights that `codes` are of.
+  func weights(of codes: MergedCodes, _ folder: ModelFolder) throws -> Checkpoint {
+    codes.metadata.part == ModelFolder.transformerPart
+      ? try folder.transformerWeights() : try folder.weights(codes.metadata.part)
   }
 
   /// The float model of all codes.
@@ -70,7 +82,7 @@ package struct PackModel {
   private func pack(_ codes: MergedCodes, of folder: ModelFolder) throws -> PackedModel {
     let part = codes.metadata.part
     let isTransformer = part == ModelFolder.transformerPart
-    let weights = isTransformer ? try folder.transformerWeights() : try folder.weights(part)
+    let weights = try weights(of: codes, folder)
     let sha256 = try SHA256.hex(of: weights)
     guard sha256 == codes.metadata.modelSHA256 else {
       throw Failure(codes.path, "expected codes of \(folder.path), found another model's")

@@ -42,6 +42,7 @@ package struct RoundModel {
   private func run(
     _ tasks: RoundingTasks, _ source: TransformerSource?, since start: Date
   ) throws {
+    try certain(tasks).check()
     // Refused here, before the work, rather than after it.
     let result = try OutputFile(output)
     let trace = try tracePath.map { (file: try OutputFile($0), trace: RoundingTrace()) }
@@ -126,7 +127,7 @@ package struct RoundModel {
   }
 
   /// Rounds a layer by itself.
-  private func finish(
+  func finish(
     _ task: RoundingTask, of tasks: RoundingTasks, trace: RoundingTrace.Listener?
   ) throws -> FinishedLayer {
     let first = try finish(task, task.options, trace: trace)

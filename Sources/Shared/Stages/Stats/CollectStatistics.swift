@@ -35,6 +35,7 @@ package struct CollectStatistics {
     let numbers = try promptShard(of: prompts.count, skip: skip, limit: limit)
     let source = try FloatModel.transformer(model, folderOptions)
     let pipeline = try TextToImage(source, options: sampling)
+    try plan(source, pipeline, isTimed: false).check()
     let settings = StatisticsRun.sampling(
       CalibrationSettings(
         steps: pipeline.steps, guidanceScale: Double(pipeline.guidanceScale),
@@ -73,10 +74,12 @@ package struct CollectStatistics {
       SamplingRequest(number: $0, prompt: prompts[$0], seed: seed &+ UInt64($0))
     }
     let run = try SamplingRun(requests, of: source, through: pipeline, text: text)
-    let progress = Progress("statistics", total: requests.count, unit: "prompts")
+    let progress = Progress(
+      "statistics", total: requests.count * pipeline.steps, unit: "steps")
     try run.forEach(
       observer: collector,
       willStart: { request, step in
+        if let step, step.index > 0 { progress.advance() }
         (collector.prompt, collector.step) = (request.number, step?.index)
       },
       didFinish: { picture in

@@ -34,6 +34,7 @@ package struct CollectTextStatistics {
     let weights = try part.weights()
     let watched = WatchedTensors(weights)
     let encoder = try part.openEncoder(part.config(), watched)
+    try plan(encoder, part).check()
     let roles = LayerRoles(encoder.linears.map(\.role))
     let metadata = StatisticsFile.metadata(
       part: part.name, model: model, options: recordedOptions(folderOptions, source.folder),

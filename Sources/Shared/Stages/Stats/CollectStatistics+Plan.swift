@@ -1,0 +1,67 @@
+import Calibration
+import Layers
+import Models
+import Pipeline
+import Platform
+import Sampling
+import Streams
+import Tensors
+
+extension CollectStatistics {
+  /// What the run will read, write and take.
+  ///
+  /// - Throws: `Failure` for what the run itself would refuse when it opens its inputs.
+  package func plan() throws -> RunPlan {
+    let source = try FloatModel.transformer(model, folderOptions)
+    return try plan(source, TextToImage(source, options: sampling), isTimed: true)
+  }
+
+  /// The same of a model that is open.
+  ///
+  /// - Parameters:
+  ///   - source: the model.
+  ///   - pipeline: its pipeline.
+  ///   - isTimed: whether pieces of the work are timed, and the memory that they need is seen; else
+  ///     the plan has what is certain alone.
+  /// - Returns: the plan.
+  func plan(
+    _ source: TransformerSource, _ pipeline: TextToImage, isTimed: Bool
+  ) throws -> RunPlan {
+    let numbers = try promptShard(of: prompts.count, skip: skip, limit: limit)
+    let encoding = try source.textEncoding(text)
+    var plan = RunPlan()
+    try source.folder.read(encoding.parts.map(\.name), in: &plan)
+    try source.folder.read([ModelFolder.transformerPart], in: &plan)
+    let bytes = pipeline.transformer.linears.statisticsBytes(steps: pipeline.steps)
+    plan.writes(output, bytes: bytes, "")
+    if resumes { plan.writes("\(output).resume", bytes: bytes, "while running") }
+    plan.holds(bytes)
+    guard isTimed else { return plan }
+    let negative = pipeline.isGuided ? [sampling.negativePrompt] : []
+    for (part, seconds) in try encoding.seconds(
+      negative + numbers.map { prompts[$0] }, inputs: pipeline.transformer.textInputs,
+      options: text)
+    {
+      plan.takes(part, seconds)
+    }
+    let collector = StatisticsCollector(
+      tokensPerSample: tokensPerSample, steps: pipeline.steps, resumed: [])
+    collector.step = 0
+    let step = pipeline.stepSeconds(tokens: encoding.usualTokens, observer: collector)
+    plan.takes(
+      "\(numbers.count) x \(pipeline.steps) steps", step, times: numbers.count * pipeline.steps)
+    return plan
+  }
+}
+
+extension [Linear] {
+  /// Bytes of the statistics of their sites.
+  func statisticsBytes(steps: Int) -> Int {
+    var seen: Set<String> = []
+    return reduce(0) { sum, layer in
+      let role = layer.role
+      guard role.kind != .tokenEmbedding, seen.insert(role.statistics).inserted else { return sum }
+      return sum + StatisticsFile.bytes(channels: layer.inputs, steps: steps)
+    }
+  }
+}
