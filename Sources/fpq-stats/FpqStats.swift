@@ -34,6 +34,12 @@ struct FpqStats: Tool {
   @Option(help: "Folder of the part that is watched: transformer, or a text encoder.")
   var part = "transformer"
 
+  @Option(
+    help: """
+      Watch only layers that match a pattern, as 'transformer_blocks.*': those that are to be rounded.
+      """)
+  var layers: String?
+
   @Flag(help: "Run nothing: only name the layers, for rounding by the weights alone.")
   var dataFree = false
 
@@ -91,6 +97,7 @@ struct FpqStats: Tool {
         "--skip, --limit, --tokens-per-sample and --resume-interval must be positive")
     }
     if resume, output == "-" { throw ValidationError("--resume needs --output") }
+    if layers != nil, !samples { throw ValidationError("--layers is for runs of the sampler") }
     if resume, !samples {
       throw ValidationError(
         "--resume is for runs of the sampler; a text encoder runs once, block by block")
@@ -115,6 +122,7 @@ struct FpqStats: Tool {
     stage.tokensPerSample = tokensPerSample
     stage.skip = skip
     stage.limit = limit
+    stage.layerPattern = layers
     stage.output = output
     stage.resumes = resume
     stage.resumeInterval = resumeInterval

@@ -143,6 +143,28 @@ struct TextEncoderTests {
     )
   }
 
+  @Test func `layers that are not to be rounded are not watched`() throws {
+    let stats = "fpq-stats -m \(Fixture.model) -f prompts.txt --steps 1 --limit 1"
+    _ = try run("\(stats) -o all && \(stats) --layers 'transformer_blocks.*' -o blocks")
+    let (all, blocks) = (
+      try SafetensorsFile(here.file("all")), try SafetensorsFile(here.file("blocks"))
+    )
+    let sites = all.names.filter { $0.hasSuffix(".gram") && $0.hasPrefix("transformer_blocks.") }
+    #expect(blocks.names.filter { $0.hasSuffix(".gram") }.sorted() == sites.sorted())
+    #expect(all.names.count > blocks.names.count && !sites.isEmpty)
+    for name in blocks.names {
+      #expect(try all.tensor(name).bytes.elementsEqual(blocks.tensor(name).bytes))
+    }
+    // The recipe rounds the blocks alone.
+    _ = try run("fpq-round -i all -o a && fpq-round -i blocks -o b")
+    for name in try SafetensorsFile(here.file("a")).names {
+      #expect(
+        try SafetensorsFile(here.file("a")).tensor(name).bytes
+          .elementsEqual(SafetensorsFile(here.file("b")).tensor(name).bytes))
+    }
+    #expect(try run("\(stats) --layers 'x.*' -o x", status: 1).error.contains("matched none"))
+  }
+
   @Test func `what is no text encoder, or not that one, is refused`() throws {
     let (model, fixture) = (Fixture.model, try Fixture.shared())
     func refused(_ command: String, _ words: String, status: Int32 = 1) throws {

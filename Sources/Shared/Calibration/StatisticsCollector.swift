@@ -8,6 +8,8 @@ package final class StatisticsCollector: LayerObserver {
   private var sites: [String: SiteAccumulator] = [:]
   private let tokensPerSample: Int
   private let steps: Int
+  /// The sites that are watched; nil: all.
+  private let watched: Set<String>?
   /// Number of the prompt being sampled; with the step it seeds the choice of tokens.
   package var prompt = 0
   /// The sampler step; nil while the text is prepared.
@@ -17,7 +19,11 @@ package final class StatisticsCollector: LayerObserver {
   ///   - tokensPerSample: how many tokens of each sample and step enter the sums, at most.
   ///   - steps: of the sampler.
   ///   - resumed: what an earlier run had summed.
-  package init(tokensPerSample: Int, steps: Int, resumed: [SiteStatistics]) {
+  ///   - watched: the sites that are; nil: all.
+  package init(
+    tokensPerSample: Int, steps: Int, resumed: [SiteStatistics], watched: Set<String>? = nil
+  ) {
+    self.watched = watched
     self.tokensPerSample = tokensPerSample
     self.steps = steps
     for statistics in resumed { sites[statistics.site] = SiteAccumulator(statistics) }
@@ -27,6 +33,7 @@ package final class StatisticsCollector: LayerObserver {
     // The same values are seen where they are read first.
     guard let role = layers.first, role.statistics == role.site else { return }
     let site = role.site
+    if let watched, !watched.contains(site) { return }
     let accumulator =
       sites[site] ?? SiteAccumulator(SiteStatistics(site: site, channels: input.columns))
     sites[site] = accumulator

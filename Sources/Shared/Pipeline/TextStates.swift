@@ -54,8 +54,9 @@ struct TextStates {
 
 extension TextEncoding {
   /// Seconds that the text encoders will take for `prompts`: the first block of each, its weights
-  /// read from the disk or from the system's cache as they are now, times its blocks. What is in a
-  /// cache of states counts as nothing.
+  /// read from the disk or from the system's cache as they are now, times its blocks.
+  ///
+  /// What is in a cache of states counts as nothing.
   package func seconds(
     _ prompts: [String], inputs: [TextInput], options: TextOptions
   ) throws -> [(part: String, seconds: Double)] {

@@ -23,6 +23,7 @@ extension GenerateImages {
   ///   - isTimed: whether pieces of the work are timed, and the memory that they need is seen; else
   ///     the plan has what is certain alone.
   /// - Returns: the plan.
+  /// - Throws: `Failure` for a text encoder that is missing or damaged.
   func plan(
     _ source: TransformerSource, _ pipeline: TextToImage, isTimed: Bool
   ) throws -> RunPlan {

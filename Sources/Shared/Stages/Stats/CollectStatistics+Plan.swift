@@ -24,6 +24,7 @@ extension CollectStatistics {
   ///   - isTimed: whether pieces of the work are timed, and the memory that they need is seen; else
   ///     the plan has what is certain alone.
   /// - Returns: the plan.
+  /// - Throws: `Failure` for a text encoder that is missing or damaged.
   func plan(
     _ source: TransformerSource, _ pipeline: TextToImage, isTimed: Bool
   ) throws -> RunPlan {
@@ -32,7 +33,7 @@ extension CollectStatistics {
     var plan = RunPlan()
     try source.folder.read(encoding.parts.map(\.name), in: &plan)
     try source.folder.read([ModelFolder.transformerPart], in: &plan)
-    let bytes = pipeline.transformer.linears.statisticsBytes(steps: pipeline.steps)
+    let bytes = try watchedLayers(pipeline).statisticsBytes(steps: pipeline.steps)
     plan.writes(output, bytes: bytes, "")
     if resumes { plan.writes("\(output).resume", bytes: bytes, "while running") }
     plan.holds(bytes)

@@ -21,6 +21,8 @@ package struct CollectStatistics {
   /// The shard: prompts `skip ..< skip + limit` of the list, numbered as in the whole list.
   package var skip = 0
   package var limit: Int?
+  /// Only what the layers that match this pattern read; nil: all.
+  package var layerPattern: String?
   package var output = "-"
   /// Keep `<output>.resume` up to date and continue from it.
   package var resumes = false
@@ -49,7 +51,7 @@ package struct CollectStatistics {
     // Refused here, before hours of work, rather than at the first write.
     let result = try OutputFile(output)
 
-    let roles = LayerRoles(pipeline.transformer.linears.map(\.role))
+    let roles = LayerRoles(try watchedLayers(pipeline).map(\.role))
     var checkpoint = ResumeFile(path: "\(output).resume", interval: resumeInterval)
     var done: [Int: String] = [:]
     var resumed: [SiteStatistics] = []
@@ -59,7 +61,8 @@ package struct CollectStatistics {
       Console.say("resuming after \(done.count) prompts")
     }
     let collector = StatisticsCollector(
-      tokensPerSample: tokensPerSample, steps: pipeline.steps, resumed: resumed)
+      tokensPerSample: tokensPerSample, steps: pipeline.steps, resumed: resumed,
+      watched: Set(roles.observedSites))
     func write(to file: OutputFile) throws {
       let metadata = StatisticsFile.metadata(
         model: model, options: options, unused: pipeline.unusedTensors, sha256: sha256,
@@ -105,5 +108,18 @@ package struct CollectStatistics {
         "\(done.count) prompts, \(roles.sites.count) sites, \(seconds) s, \(Memory.summary)"
       )
     }
+  }
+
+  /// The layers whose inputs are watched.
+  ///
+  /// - Throws: `Failure` for a pattern that matches none.
+  func watchedLayers(_ pipeline: TextToImage) throws -> [Linear] {
+    let all = pipeline.transformer.linears
+    guard let layerPattern else { return all }
+    let chosen = all.filter { fnmatch(layerPattern, $0.name, 0) == 0 }
+    guard !chosen.isEmpty else {
+      throw Failure("layers \(layerPattern)", "expected to match a layer, matched none")
+    }
+    return chosen
   }
 }
