@@ -53,6 +53,19 @@ struct TextStates {
 }
 
 extension TextEncoding {
+  /// Adds what is read of the text encoders to a plan: nothing where states come from a file, and
+  /// no encoder that is not there, as a cache may have all that is asked for.
+  package func read(_ options: TextOptions, in plan: inout RunPlan) {
+    if let embeds = options.embeds {
+      plan.reads(embeds, bytes: fileSize(embeds), "")
+      return
+    }
+    for part in parts {
+      guard let files = try? part.weights().files.map(\.path) else { continue }
+      plan.reads(part.encoder, bytes: files.reduce(0) { $0 + fileSize($1) }, "")
+    }
+  }
+
   /// Seconds that the text encoders will take for `prompts`: the first block of each, its weights
   /// read from the disk or from the system's cache as they are now, times its blocks.
   ///
@@ -68,8 +81,10 @@ extension TextEncoding {
         cache: options.cache.map(EmbedsCache.init))
       guard !texts.isComplete else { return (part.name, 0) }
       let encoder = try texts.openEncoder()
-      let first = timed {
-        try? texts.complete(by: encoder) { throw FirstBlockIsDone() }
+      let first = try timed {
+        do {
+          try texts.complete(by: encoder) { throw FirstBlockIsDone() }
+        } catch is FirstBlockIsDone {}
       }
       return (part.name, first * Double(encoder.blockCount))
     }

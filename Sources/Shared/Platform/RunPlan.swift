@@ -5,6 +5,8 @@ import Foundation
 package struct RunPlan {
   private struct File {
     let isWritten: Bool
+    /// Whether it has so many bytes at least.
+    let isCertain: Bool
     let path: String
     let bytes: Int
     let what: String
@@ -18,11 +20,20 @@ package struct RunPlan {
   package init() {}
 
   package mutating func reads(_ path: String, bytes: Int, _ what: String) {
-    files.append(File(isWritten: false, path: path, bytes: bytes, what: what))
+    files.append(File(isWritten: false, isCertain: true, path: path, bytes: bytes, what: what))
   }
 
-  package mutating func writes(_ path: String, bytes: Int, _ what: String) {
-    files.append(File(isWritten: true, path: path, bytes: bytes, what: what))
+  /// Adds a file that is written.
+  ///
+  /// - Parameters:
+  ///   - path: of the file or folder.
+  ///   - bytes: how many.
+  ///   - what: is said beside it.
+  ///   - isCertain: whether it will have so many bytes at least; else at most.
+  package mutating func writes(
+    _ path: String, bytes: Int, _ what: String, isCertain: Bool = true
+  ) {
+    files.append(File(isWritten: true, isCertain: isCertain, path: path, bytes: bytes, what: what))
   }
 
   package mutating func holds(_ bytes: Int) { memory += bytes }
@@ -48,7 +59,7 @@ package struct RunPlan {
         "memory",
         "expected \(RunPlan.size(memory)) for this run, found \(RunPlan.size(available)) available")
     }
-    for file in files where file.isWritten && file.path != "-" {
+    for file in files where file.isWritten && file.isCertain && RunPlan.takesRoom(file.path) {
       if let room = free(file.path), file.bytes > room {
         throw Failure(
           file.path,
@@ -84,6 +95,14 @@ package struct RunPlan {
       while row.last == " " { row.removeLast() }
       return row + "\n"
     }.joined()
+  }
+
+  /// Whether what is written to `path` comes to lie on its disk: not so stdout, devices and pipes.
+  private static func takesRoom(_ path: String) -> Bool {
+    var status = stat()
+    guard path != "-", !path.hasPrefix("/dev/"), !path.hasPrefix("/proc/") else { return false }
+    guard stat(path, &status) == 0 else { return true }
+    return [S_IFREG, S_IFDIR].contains(status.st_mode & S_IFMT)
   }
 
   /// Bytes that the disk of `path` has free for us.

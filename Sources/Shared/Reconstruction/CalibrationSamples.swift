@@ -82,10 +82,11 @@ package struct CalibrationSamples: Sendable {
     let run = try SamplingRun(requests, of: source, through: pipeline, text: text)
     var samples: [Sample] = []
     var steps: [DenoisingStep] = []
-    let progress = Progress("samples", total: requests.count, unit: "prompts")
+    let progress = Progress("samples", total: requests.count * settings.steps, unit: "steps")
     try run.forEach(
       willStart: { _, step in
         if let step { steps.append(step) } else { steps = [] }
+        if let step, step.index > 0 { progress.advance() }
       },
       didFinish: { picture in
         let number = picture.request.number

@@ -14,6 +14,8 @@ package enum SHA256 {
       let shape = tensor.shape.map(String.init).joined(separator: ",")
       digest.add("\(JSON.quote(name)) \(tensor.dtype.rawValue) [\(shape)]\n")
       digest.add(tensor.bytes)
+      // A text encoder of 19 GB would stay where it is not needed again.
+      tensor.letGo()
     }
     return digest.hex()
   }

@@ -56,7 +56,11 @@ extension PackModel {
     if Exporters.usualName(for: output) == "folder", !links {
       let packed = Set(parts.map(\.metadata.part))
       for part in Set(folder.parts + [ModelFolder.transformerPart]).subtracting(packed).sorted() {
-        let size = fileSize(folder.folder(part))
+        let leftOut = try Checkpoint.leftOut(
+          in: folder.folder(part), variant: folder.options.variant)
+        let size =
+          fileSize(folder.folder(part))
+          - leftOut.reduce(0) { $0 + fileSize("\(folder.folder(part))/\($1)") }
         plan.reads(folder.folder(part), bytes: size, "copied")
         bytes += size
       }

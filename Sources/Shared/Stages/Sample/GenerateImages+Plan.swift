@@ -29,18 +29,15 @@ extension GenerateImages {
   ) throws -> RunPlan {
     let encoding = try source.textEncoding(text)
     var plan = RunPlan()
-    if let embeds = text.embeds {
-      plan.reads(embeds, bytes: fileSize(embeds), "")
-    } else {
-      try source.folder.read(encoding.parts.map(\.name), in: &plan)
-    }
+    encoding.read(text, in: &plan)
     plan.reads(source.weights.path, bytes: fileSize(source.weights.path), "")
     try source.folder.read(["vae"], in: &plan)
     let size = pipeline.output
     // A picture is at most its pixels, as noise does not compress.
     let pictures = prompts.count * batchCount
     plan.writes(
-      output, bytes: pictures * size.width * size.height * 3, "at most, \(pictures) pictures")
+      output, bytes: pictures * size.width * size.height * 3, "at most, \(pictures) pictures",
+      isCertain: false)
     guard isTimed else { return plan }
     let negative = pipeline.isGuided ? [sampling.negativePrompt] : []
     for (part, seconds) in try encoding.seconds(

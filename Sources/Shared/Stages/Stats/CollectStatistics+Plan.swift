@@ -31,7 +31,7 @@ extension CollectStatistics {
     let numbers = try promptShard(of: prompts.count, skip: skip, limit: limit)
     let encoding = try source.textEncoding(text)
     var plan = RunPlan()
-    try source.folder.read(encoding.parts.map(\.name), in: &plan)
+    encoding.read(text, in: &plan)
     try source.folder.read([ModelFolder.transformerPart], in: &plan)
     let bytes = try watchedLayers(pipeline).statisticsBytes(steps: pipeline.steps)
     plan.writes(output, bytes: bytes, "")

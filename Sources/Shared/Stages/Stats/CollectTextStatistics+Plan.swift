@@ -21,8 +21,10 @@ extension CollectTextStatistics {
       try CalibrationTexts.texts(of: number, in: prompts, tokenize: tokenize).map(TextBatch.init)
     }
     let collector = StatisticsCollector(tokensPerSample: .max, steps: 0, resumed: [])
-    let first = timed {
-      _ = try? encoder.encode(texts, observer: collector) { throw FirstBlockIsDone() }
+    let first = try timed {
+      do {
+        _ = try encoder.encode(texts, observer: collector) { throw FirstBlockIsDone() }
+      } catch is FirstBlockIsDone {}
       collector.finishPrompt()
     }
     plan.takes(
