@@ -44,6 +44,22 @@ import Testing
     return bits(tokens.product(weight, bias: bias))
   }
 
+  /// A row that is looked up is what the product reads: unit vectors take it apart.
+  @Test(arguments: ["e2m1", "int4", "lloyd4", "e3m0"])
+  func `rows are those of the product`(format: String) throws {
+    let inputs = 50
+    let weight = try WeightCase(format, outputs: 9, inputs: inputs, group: 16, seed: 3)
+    let units = Matrix(rows: inputs, columns: inputs)
+    for k in 0..<inputs { units.row(k)[k] = 1 }
+    let y = try multiply(weight, units, nil)
+    let matrix = try packed(weight)
+    let row = Matrix(rows: 1, columns: inputs)
+    for output in 0..<9 {
+      matrix.copyRow(output, to: row.block())
+      #expect(row.values == (0..<inputs).map { y.row($0)[output] }, "\(output)")
+    }
+  }
+
   @Test(arguments: ["e2m1:token", "e2m3:token-group", "int8", "int6:token", "e3m2", "e3m4:token"])
   func `quantized product`(activation name: String) throws {
     let activation = try #require(try ActivationFormat.parse(name))

@@ -197,6 +197,7 @@ struct TextStateTests {
     try refusal("-p owl --prompt-embeds none", "none: ", "expected a safetensors file")
     try refusal(
       "-p owl --prompt-embeds kept --max-sequence-length 40", "kept: ", "40 tokens, found 120")
+    try refusal("-p owl --prompt-embeds kept --no-clean-caption", "kept: ", "clean_caption")
     try refusal(
       "-p owl --prompt-embeds model/vae/diffusion_pytorch_model.safetensors", "fpq.prompts")
 

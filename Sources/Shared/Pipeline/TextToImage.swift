@@ -153,6 +153,11 @@ package final class TextToImage {
       config: schedulerConfig, override: options.scheduler, steps: steps)
   }
 
+  /// Bytes of memory that decoding a picture takes about.
+  package var decodingBytes: Int {
+    autoencoder.decodingBytes(height: sampled.height, width: sampled.width)
+  }
+
   /// [3][height][width] of the size that is sampled, about -1...1.
   func decodePixels(_ latents: Latents) throws -> [Float] {
     options.tilesDecoding ? try autoencoder.decodeTiled(latents) : autoencoder.decode(latents)

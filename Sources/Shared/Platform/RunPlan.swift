@@ -15,6 +15,8 @@ package struct RunPlan {
   private var files: [File] = []
   /// Bytes of memory of its own, which the run holds for certain.
   package private(set) var memory = 0
+  /// Bytes of memory of its own at some moment, as a formula has them.
+  private var moment = 0
   private var pieces: [(what: String, seconds: Double)] = []
 
   package init() {}
@@ -37,6 +39,9 @@ package struct RunPlan {
   }
 
   package mutating func holds(_ bytes: Int) { memory += bytes }
+
+  /// Adds a moment at which the run needs about so much memory.
+  package mutating func needs(about bytes: Int) { moment = max(moment, bytes) }
 
   /// Adds `count` times what a timed piece took.
   package mutating func takes(_ what: String, _ seconds: Double, times count: Int = 1) {
@@ -75,7 +80,7 @@ package struct RunPlan {
     }
     let read = files.filter { !$0.isWritten }.reduce(0) { $0 + $1.bytes }
     // What the timed pieces needed comes on top.
-    let needed = memory + Memory.needed
+    let needed = max(memory + Memory.needed, moment)
     let available = Memory.available.map { "of \(RunPlan.size($0)) available" } ?? ""
     lines.append(["memory", RunPlan.size(needed), "needed", available])
     lines.append(["", RunPlan.size(read), "mapped from files at most, where there is room", ""])

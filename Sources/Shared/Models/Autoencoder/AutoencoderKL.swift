@@ -31,6 +31,12 @@ package final class AutoencoderKL: Sendable {
     encoder = withEncoder ? try AutoencoderEncoder(config: config, from: weights) : nil
   }
 
+  /// Bytes that decoding takes about: some maps of all pixels, as far as the limit allows.
+  package func decodingBytes(height: Int, width: Int) -> Int {
+    let map = height * width * config.levels[0] * MemoryLayout<Float>.stride
+    return min(memoryLimit, 4 * map) + map / 4
+  }
+
   /// Reads `config.json` and the weights in `folder`, of `variant` if it has it.
   package convenience init(
     folder: String, variant: String? = nil, withEncoder: Bool = false

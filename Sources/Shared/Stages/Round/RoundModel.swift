@@ -88,9 +88,13 @@ package struct RoundModel {
           defer { progress.advance() }
           return try finish(task, of: tasks, trace: trace?.trace.listener(task.layer))
         }
-        add(finished)
-        if !finished.isEmpty {
-          try kept?.keep((finished.coded, finished.map(LayerReport.Row.init)), as: site)
+        if let kept, !finished.isEmpty {
+          // Those of a large model are as large as it is: they stay in the file.
+          let own = try kept.keep((finished.coded, finished.map(LayerReport.Row.init)), as: site)
+          layers.add(own.layers)
+          report += own.report
+        } else {
+          add(finished)
         }
       }
       progress.finish()

@@ -57,9 +57,13 @@ struct RoundedSites {
     return (try CodedLayers(of: file), report.split(separator: "\n").map(LayerReport.Row.init))
   }
 
-  func keep(_ site: Site, as name: String) throws {
+  /// Writes what was made of site `name`.
+  ///
+  /// - Returns: the same, its tensors mapped.
+  func keep(_ site: Site, as name: String) throws -> Site {
     let report = site.report.map(\.line).joined(separator: "\n")
     try writing(site.layers, ["resume": key, "report": report], OutputFile(path(of: name)))
+    return (try CodedLayers(of: CodesFile(path(of: name))), site.report)
   }
 
   /// Removes what is kept, when the output has it.

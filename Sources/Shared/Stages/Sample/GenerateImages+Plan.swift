@@ -38,6 +38,7 @@ extension GenerateImages {
     plan.writes(
       output, bytes: pictures * size.width * size.height * 3, "at most, \(pictures) pictures",
       isCertain: false)
+    plan.needs(about: pipeline.decodingBytes)
     guard isTimed else { return plan }
     let negative = pipeline.isGuided ? [sampling.negativePrompt] : []
     for (part, seconds) in try encoding.seconds(

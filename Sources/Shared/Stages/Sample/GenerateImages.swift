@@ -52,7 +52,12 @@ package struct GenerateImages {
     }
     // Refused here, before the encoders run, rather than after.
     let savedEmbeds = try savedEmbedsPath.map { try OutputFile($0) }
+    let beganText = Date()
     let run = try SamplingRun(requests, of: source, through: pipeline, text: text)
+    if isVerbose {
+      let seconds = String(format: "%.1f", Date().timeIntervalSince(beganText))
+      Console.say("text: \(run.encodedPrompts.count) prompts, \(seconds) s")
+    }
     if let savedEmbeds {
       try PromptEmbedsFile.write(run.encodedPrompts, of: source, text: text, to: savedEmbeds)
     }
