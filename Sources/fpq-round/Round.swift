@@ -62,7 +62,7 @@ struct Round: ParsableCommand {
     {
       Console.say("\(shared): one scale per row, not one for \(groupSize) weights (--group-size)")
     }
-    guard try !planning.printed({ try stage.runPlan() }) else { return }
+    guard try !planning.printed({ try stage.plan() }) else { return }
     try stage.run()
   }
 

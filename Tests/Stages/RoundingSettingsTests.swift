@@ -2,6 +2,7 @@ import Formats
 import Reconstruction
 import RoundStage
 import Rounding
+import Streams
 import Testing
 
 /// The command line that the history of a codes stream has, as shards of earlier versions have it.
@@ -75,6 +76,17 @@ struct RoundingSettingsTests {
          --bias-correction --iterations 2500 --no-scale-aware --inputs full --samples 512 \
         --objective block --batch-size 16
         """))
+  }
+
+  @Test func `only the ends of feed-forward networks that nobody names get finer formats`() throws {
+    let (end, start) = (
+      LayerRole("b.0.wo", kind: .feedForwardOutput, block: "b.0"),
+      LayerRole("b.0.wi", kind: .feedForwardInput, block: "b.0")
+    )
+    var settings = RoundingSettings(.balanced)
+    #expect(settings.finer(for: end)?.format == "int8" && settings.finer(for: start) == nil)
+    settings.format = [try #require(FormatOverride("*.wo=lloyd4"))]
+    #expect(settings.finer(for: end) == nil)
   }
 
   @Test func `recipes have names of their own`() {

@@ -69,7 +69,7 @@ package struct RoundingTask {
 /// Makes tasks of layers: their site's statistics and input, their float weights and formats.
 package struct RoundingTasks {
   package let statistics: StatisticsFile
-  let judge: StatisticsFile?
+  package let judge: StatisticsFile?
   package let weights: any TensorSource
   /// The formats that each layer may get that is quantized, also in other shards.
   package let formats: [String: [NumberFormat]]

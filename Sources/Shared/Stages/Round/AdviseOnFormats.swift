@@ -58,7 +58,7 @@ package struct AdviseOnFormats {
     stage.model = model
     stage.folderOptions = folderOptions
     stage.layerPattern = layerPattern
-    let tasks = try stage.plan().tasks
+    let tasks = try stage.open().tasks
     var layers: [Advice.Layer] = []
     let progress = Progress("trying", total: tasks.chosen.count, unit: "layers")
     try tasks.forEach { task in

@@ -27,7 +27,7 @@ extension RoundingSettings {
 
   /// What the layer of `role` gets where its format loses more than so much; nil: nothing else, as
   /// where the user names its format.
-  func finer(for role: LayerRole) -> (format: String, above: Double)? {
+  package func finer(for role: LayerRole) -> (format: String, above: Double)? {
     let isNamed = format.contains { matches($0.pattern, role.name) }
     return role.kind == .feedForwardOutput && !isNamed ? recipe.finer : nil
   }

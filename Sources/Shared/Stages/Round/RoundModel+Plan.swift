@@ -8,8 +8,8 @@ extension RoundModel {
   ///
   /// - Throws: `Failure` for what the run itself would refuse when it opens its inputs, and for blocks
   ///   and sequences of layers, which learn on inputs that are not there yet.
-  package mutating func runPlan() throws -> RunPlan {
-    let tasks = try plan().tasks
+  package mutating func plan() throws -> RunPlan {
+    let tasks = try open().tasks
     guard settings.reconstruction == nil else {
       throw Failure(
         "--plan",
@@ -48,7 +48,8 @@ extension RoundModel {
     let codes = try tasks.chosen.reduce(0) { try $0 + weights.tensor("\($1).weight").count }
     plan.writes(output, bytes: codes, "and scales")
     if resumes { plan.writes("\(output).resume", bytes: codes, "while running") }
-    plan.holds(codes)
+    // Kept layers are mapped.
+    if !resumes { plan.holds(codes) }
     return plan
   }
 }

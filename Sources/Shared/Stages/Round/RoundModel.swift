@@ -34,7 +34,7 @@ package struct RoundModel {
 
   package mutating func run() throws {
     let start = Date()
-    let (tasks, source) = try plan()
+    let (tasks, source) = try open()
     try run(tasks, source, since: start)
   }
 
@@ -115,7 +115,7 @@ package struct RoundModel {
     _ tasks: RoundingTasks,
     _ writing: @escaping (CodedLayers, [String: String], OutputFile) throws -> Void
   ) throws -> RoundedSites {
-    let files = try [tasks.statistics] + (heldOut.map { [try StatisticsFile($0)] } ?? [])
+    let files = [tasks.statistics, tasks.judge].compactMap(\.self)
     let inputs = files.flatMap { file in
       file.metadata.dictionary.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
     }
@@ -145,7 +145,7 @@ package struct RoundModel {
   ///   transformer.
   /// - Throws: `Failure` when statistics and weights are not of one model, for a pattern that
   ///   matches nothing, and for options that a layer's format does not have.
-  mutating func plan() throws -> (tasks: RoundingTasks, source: TransformerSource?) {
+  mutating func open() throws -> (tasks: RoundingTasks, source: TransformerSource?) {
     let statistics = try StatisticsFile(self.statistics)
     let isOfText = statistics.metadata.part != ModelFolder.transformerPart
     settings.damping =
