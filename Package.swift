@@ -64,8 +64,7 @@ let package = Package(
       "RoundStage", "Round",
       [
         "Reconstruction", "Rounding", "Pipeline", "Sampling", "Kernels", "Inspection", "Streams",
-        "Formats",
-        "Tensors", "Platform",
+        "Formats", "Tensors", "Platform",
       ]),
     stage("PackStage", "Pack", ["Export", "Streams", "Formats", "Tensors", "Platform"]),
     stage(

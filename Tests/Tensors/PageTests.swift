@@ -3,22 +3,6 @@ import Tensors
 import TestSupport
 import Testing
 
-/// How many bytes of the mapping around `address` are in this process's memory.
-private func residentBytes(at address: UInt) throws -> Int {
-  // What Foundation reads whole it takes for as long as the first piece of it.
-  let file = try #require(FileHandle(forReadingAtPath: "/proc/self/smaps"))
-  let text = String(decoding: try file.readToEnd() ?? Data(), as: UTF8.self)
-  var isInside = false
-  for line in text.split(separator: "\n") {
-    let words = line.split(separator: " ")
-    let bounds = words[0].split(separator: "-").compactMap { UInt($0, radix: 16) }
-    if bounds.count == 2 { isInside = (bounds[0]..<bounds[1]).contains(address) }
-    if isInside, words[0] == "Rss:" { return try #require(Int(words[1])) * 1024 }
-  }
-  Issue.record("no mapping at \(address)")
-  return 0
-}
-
 @Test func `a tensor's whole pages are let go, and come back as they were`() throws {
   let folder = try TemporaryFolder()
   let page = sysconf(Int32(_SC_PAGESIZE))
@@ -33,16 +17,16 @@ private func residentBytes(at address: UInt) throws -> Int {
         Tensor(name: "t\($0)", dtype: .u8, shape: [$1.count], values: $1)
       }))
   let tensors = try ["t0", "t1"].map { try file.tensor($0) }
-  let address = UInt(bitPattern: tensors[1].bytes.baseAddress)
+  let name = URL(fileURLWithPath: folder.path).lastPathComponent + "/f"
   tensors[1].willNeed()
   // Reads every page of the file.
   #expect(tensors.map { Array($0.bytes) } == values)
-  let before = try residentBytes(at: address)
+  let before = try residentBytes(ofFile: name)
   #expect(before >= 50 * page)
   tensors[1].letGo()
   let range = tensors[1].range
   let whole = range.upperBound / page - (range.lowerBound + page - 1) / page
-  #expect(try residentBytes(at: address) == before - whole * page)
+  #expect(try residentBytes(ofFile: name) == before - whole * page)
   #expect(tensors.map { Array($0.bytes) } == values)
 }
 

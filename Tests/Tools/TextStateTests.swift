@@ -142,6 +142,21 @@ struct TextStateTests {
     #expect(isOneLine(result, from: "dit-run", saying: "file/cache"), "\(result.error)")
   }
 
+  @Test func `an encoder of another width than the transformer reads is refused`() throws {
+    let model = TextStateTests.example
+    try copy(model)
+    try removeEncoders(model)
+    for part in model.parts {
+      try FileManager.default.copyItem(
+        atPath: References.path("pipeline-alpha/pipeline/\(part)"),
+        toPath: here.file("model/\(part)"))
+    }
+    let result = try run("dit-run -m model -p owl")
+    #expect(
+      isOneLine(result, from: "dit-run", saying: "model/text_encoder: ", "256 channels"),
+      "\(result.error)")
+  }
+
   /// A tensor of the kept file replaced by what another program might have written.
   private func keep(
     _ file: SafetensorsFile, as name: String, replacing tensors: [Tensor], without: String? = nil,
