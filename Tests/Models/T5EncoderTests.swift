@@ -178,7 +178,7 @@ func `position bias matches transformers`(_ name: String) throws {
   try save(folder.file("model.safetensors"), tensors)
   let name = URL(fileURLWithPath: folder.path).lastPathComponent + "/model.safetensors"
   let size = 4 * (4 * inner * width + 3 * hidden * width)
-  let encoder = try T5Encoder(folder: folder.path)
+  let encoder = try T5Encoder(in: folder.path)
   let texts = try (2..<6).map {
     try TextBatch(
       ids: Array(repeating: Int32($0), count: $0), mask: Array(repeating: true, count: $0),

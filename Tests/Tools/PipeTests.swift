@@ -121,6 +121,22 @@ struct PipeTests {
     #expect(!FileManager.default.fileExists(atPath: here.file("stats.resume")))
   }
 
+  /// All four prompts are in the file: a run of others, or of fewer, would be a mixture.
+  @Test func `a run of other prompts does not go on`() throws {
+    try contents(fixture.stats).write(to: URL(fileURLWithPath: here.file("stats.resume")))
+    try here.write("others", "red apple\nowl\nblack heart\nwolf\n".utf8)
+    let sampling = Fixture.sampling.joined(separator: " ")
+    for (options, prompt) in [
+      ("-f others", "1, \"frog\""), ("-f \(fixture.prompts) --limit 2", "\""),
+    ] {
+      let result = try Shell.script(
+        "fpq-stats -m \(Fixture.model) \(options) \(sampling) --resume -o stats", in: here.path)
+      #expect(result.status == 1 && result.error.contains("expected prompts of this run"))
+      #expect(result.error.contains(prompt), "\(result.error)")
+    }
+    #expect(try contents(here.file("stats.resume")) == contents(fixture.stats))
+  }
+
   /// Groups of 128 with F16 scales and inputs as they come; FormatTests derives the bits of the
   /// default.
   @Test(arguments: [

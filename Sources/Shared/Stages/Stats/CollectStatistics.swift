@@ -56,6 +56,13 @@ package struct CollectStatistics {
     var done: [Int: String] = [:]
     var resumed: [SiteStatistics] = []
     if resumes, let earlier = try checkpoint.open(run: settings, modelSHA256: sha256) {
+      for (number, prompt) in earlier.prompts
+      where !numbers.contains(number) || prompts[number] != prompt {
+        throw Failure(
+          checkpoint.path,
+          "expected prompts of this run, found number \(number), \(JSON.quote(prompt)); remove it to "
+            + "start anew")
+      }
       done = earlier.prompts
       resumed = try earlier.roles.observedSites.compactMap(earlier.statistics)
       Console.say("resuming after \(done.count) prompts")
