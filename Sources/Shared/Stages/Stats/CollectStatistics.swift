@@ -56,7 +56,7 @@ package struct CollectStatistics {
     var done: [Int: String] = [:]
     var resumed: [SiteStatistics] = []
     if resumes, let earlier = try checkpoint.open(run: settings, modelSHA256: sha256) {
-      for (number, prompt) in earlier.prompts
+      for (number, prompt) in earlier.prompts.sorted(by: { $0.key < $1.key })
       where !numbers.contains(number) || prompts[number] != prompt {
         throw Failure(
           checkpoint.path,
