@@ -49,7 +49,7 @@ import Testing
   func `rows are those of the product`(format: String) throws {
     let inputs = 50
     let weight = try WeightCase(format, outputs: 9, inputs: inputs, group: 16, seed: 3)
-    let units = Matrix(rows: inputs, columns: inputs)
+    let units = Matrix(rows: inputs, columns: inputs, zeroed: true)
     for k in 0..<inputs { units.row(k)[k] = 1 }
     let y = try multiply(weight, units, nil)
     let matrix = try packed(weight)

@@ -54,6 +54,19 @@ func `site never seen is rounded by weight error`(method: RoundingMethod) throws
   #expect(rounded.report.changedCodes == 0)
 }
 
+/// A file that has nothing of a site says as much as zeros.
+@Test func `site without statistics has the unit matrix`() throws {
+  let (count, zeros) = (5, [Float](repeating: 0, count: 5))
+  let made = try [nil, Matrix(rows: count, columns: count, zeroed: true)].map {
+    try SiteObjective(site: "s", gram: $0, sum: zeros, tokens: 0, options: ObjectiveOptions())
+  }
+  for objective in made {
+    #expect(
+      objective.hessian.values == (0..<count * count).map { $0 % (count + 1) == 0 ? 1 : 0 })
+    #expect(objective.damping == 1 && objective.mean == zeros.map { Double($0) })
+  }
+}
+
 @Test(arguments: RoundingMethod.allCases, ["e2m1", "int4"])
 func `dead channels zero rows and constants are rounded`(method: RoundingMethod, format: String)
   throws

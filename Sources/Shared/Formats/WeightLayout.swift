@@ -61,11 +61,11 @@ package struct WeightLayout: Hashable, Sendable {
   /// Which weights share the last bit of their codes; nil: each has its own.
   package var sharedBit: SharedBit? { format.sharedBit }
 
-  /// Whether levels go beyond the 64 that searches for scales and codes, and integer products take.
+  /// Whether there are more levels than the 64 that searches for scales and codes take.
   ///
   /// Such weights (`int8`) are rounded to nearest by their largest magnitude, which loses a hundredth
   /// of what 4 bits lose, and multiplied with inputs that are not rounded.
-  package var isWide: Bool { format.maxCode > 64 }
+  package var isWide: Bool { format.levels().levels.count > 64 }
 
   /// Weights of a group that is whole, in a row of `columns`; may be more than there are.
   package func groupSize(_ columns: Int) -> Int { grouping.size ?? columns }

@@ -48,7 +48,9 @@ package struct PackedMatrix: @unchecked Sendable {
     layout: WeightLayout, part: Part = .all
   ) throws {
     let (format, groupSize) = (layout.format, layout.groupSize(inputs))
-    let isKnown = layout.isWide ? format.name == "int8" : (4...6).contains(format.bits)
+    let isKnown =
+      layout.isWide
+      ? format.name == "int8" : (4...6).contains(format.bits) && format.maxCode <= 64
     guard isKnown, format.isSigned else {
       throw Failure(
         codes.place, "expected int8 or a weight format of 4 to 6 bits, found \(format)")

@@ -90,7 +90,7 @@ package final class SiteObjective: Sendable {
   /// H [inputs][inputs], symmetric.
   package var hessian: Matrix {
     if let seen { return seen }
-    let identity = Matrix(rows: inputs, columns: inputs)
+    let identity = Matrix(rows: inputs, columns: inputs, zeroed: true)
     for i in 0..<inputs { identity.row(i)[i] = 1 }
     return identity
   }
