@@ -49,6 +49,20 @@ struct RoundResumeTests {
     #expect(!FileManager.default.fileExists(atPath: here.file("out.resume")))
   }
 
+  /// As a kill while a site is written leaves it; what others have put there is not ours to remove.
+  @Test func `what a kill has left of a site goes, other files stay`() throws {
+    let folder = here.file("out.resume")
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+    try here.write("out.resume/00001.safetensors.1.part", "x".utf8)
+    let shard = "--layers 'transformer_blocks.0.attn1.to_out.0' --resume -o out"
+    #expect(try round(shard).status == 0)
+    #expect(!FileManager.default.fileExists(atPath: folder))
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+    try here.write("out.resume/notes.part", "x".utf8)
+    #expect(try round(shard).status == 0)
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["notes.part"])
+  }
+
   @Test func `what other settings made is not taken`() throws {
     // Codes that no resumed run has kept, for every site.
     let shard = "--layers 'transformer_blocks.0.attn1.to_out.0'"

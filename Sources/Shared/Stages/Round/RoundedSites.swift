@@ -66,9 +66,13 @@ struct RoundedSites {
     return (try CodedLayers(of: CodesFile(path(of: name))), site.report)
   }
 
-  /// Removes what is kept, when the output has it.
+  /// Removes what is kept, when the output has it, and what a killed run has begun of it.
   func remove() {
-    for site in sites { unlink(path(of: site)) }
+    let own = Set(sites.map { URL(fileURLWithPath: path(of: $0)).lastPathComponent })
+    for name in (try? folderContents(folder)) ?? []
+    where own.contains(name) || (name.hasSuffix(".part") && own.contains { name.hasPrefix($0) }) {
+      unlink("\(folder)/\(name)")
+    }
     rmdir(folder)
   }
 }
