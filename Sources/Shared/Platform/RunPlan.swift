@@ -75,7 +75,8 @@ package struct RunPlan {
 
   /// A line each for files, memory and pieces of time.
   package var text: String {
-    var lines = files.map { file in
+    let inOrder = files.filter { !$0.isWritten } + files.filter(\.isWritten)
+    var lines = inOrder.map { file in
       [file.isWritten ? "writes" : "reads", RunPlan.size(file.bytes), file.path, file.what]
     }
     let read = files.filter { !$0.isWritten }.reduce(0) { $0 + $1.bytes }

@@ -11,22 +11,7 @@ extension GenerateImages {
   /// - Throws: `Failure` for what the run itself would refuse when it opens its inputs.
   package func plan() throws -> RunPlan {
     let source = try TransformerSource(model, folderOptions)
-    return try plan(
-      source, TextToImage(source, precision: precision, options: sampling), isTimed: true)
-  }
-
-  /// The same of a model that is open.
-  ///
-  /// - Parameters:
-  ///   - source: the model.
-  ///   - pipeline: its pipeline.
-  ///   - isTimed: whether pieces of the work are timed, and the memory that they need is seen; else
-  ///     the plan has what is certain alone.
-  /// - Returns: the plan.
-  /// - Throws: `Failure` for a text encoder that is missing or damaged.
-  func plan(
-    _ source: TransformerSource, _ pipeline: TextToImage, isTimed: Bool
-  ) throws -> RunPlan {
+    let pipeline = try TextToImage(source, precision: precision, options: sampling)
     let encoding = try source.textEncoding(text)
     var plan = RunPlan()
     encoding.read(text, in: &plan)
@@ -39,7 +24,6 @@ extension GenerateImages {
       output, bytes: pictures * size.width * size.height * 3, "at most, \(pictures) pictures",
       isCertain: false)
     plan.needs(about: pipeline.decodingBytes)
-    guard isTimed else { return plan }
     let negative = pipeline.isGuided ? [sampling.negativePrompt] : []
     for (part, seconds) in try encoding.seconds(
       negative + prompts, inputs: pipeline.transformer.textInputs, options: text)

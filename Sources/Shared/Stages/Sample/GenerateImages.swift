@@ -41,7 +41,6 @@ package struct GenerateImages {
     let source = try TransformerSource(model, folderOptions)
     let began = Date()
     let pipeline = try TextToImage(source, precision: precision, options: sampling)
-    try plan(source, pipeline, isTimed: false).check()
     if let latentsPath {
       let given = try initialLatents(latentsPath, shape: pipeline.latentShape)
       guard given.count == requests.count else {

@@ -13,31 +13,12 @@ extension CollectStatistics {
   /// - Throws: `Failure` for what the run itself would refuse when it opens its inputs.
   package func plan() throws -> RunPlan {
     let source = try FloatModel.transformer(model, folderOptions)
-    return try plan(source, TextToImage(source, options: sampling), isTimed: true)
-  }
-
-  /// The same of a model that is open.
-  ///
-  /// - Parameters:
-  ///   - source: the model.
-  ///   - pipeline: its pipeline.
-  ///   - isTimed: whether pieces of the work are timed, and the memory that they need is seen; else
-  ///     the plan has what is certain alone.
-  /// - Returns: the plan.
-  /// - Throws: `Failure` for a text encoder that is missing or damaged.
-  func plan(
-    _ source: TransformerSource, _ pipeline: TextToImage, isTimed: Bool
-  ) throws -> RunPlan {
+    let pipeline = try TextToImage(source, options: sampling)
     let numbers = try promptShard(of: prompts.count, skip: skip, limit: limit)
     let encoding = try source.textEncoding(text)
-    var plan = RunPlan()
+    var plan = try certain(pipeline)
     encoding.read(text, in: &plan)
     try source.folder.read([ModelFolder.transformerPart], in: &plan)
-    let bytes = try watchedLayers(pipeline).statisticsBytes(steps: pipeline.steps)
-    plan.writes(output, bytes: bytes, "")
-    if resumes { plan.writes("\(output).resume", bytes: bytes, "while running") }
-    plan.holds(bytes)
-    guard isTimed else { return plan }
     let negative = pipeline.isGuided ? [sampling.negativePrompt] : []
     for (part, seconds) in try encoding.seconds(
       negative + numbers.map { prompts[$0] }, inputs: pipeline.transformer.textInputs,
@@ -46,11 +27,22 @@ extension CollectStatistics {
       plan.takes(part, seconds)
     }
     let collector = StatisticsCollector(
-      tokensPerSample: tokensPerSample, steps: pipeline.steps, resumed: [])
+      tokensPerSample: tokensPerSample, steps: pipeline.steps, resumed: [],
+      watched: Set(LayerRoles(try watchedLayers(pipeline).map(\.role)).observedSites))
     collector.step = 0
     let step = pipeline.stepSeconds(tokens: encoding.usualTokens, observer: collector)
     plan.takes(
       "\(numbers.count) x \(pipeline.steps) steps", step, times: numbers.count * pipeline.steps)
+    return plan
+  }
+
+  /// What is certain of the run of `pipeline`.
+  func certain(_ pipeline: TextToImage) throws -> RunPlan {
+    let bytes = try watchedLayers(pipeline).statisticsBytes(steps: pipeline.steps)
+    var plan = RunPlan()
+    plan.writes(output, bytes: bytes, "")
+    if resumes { plan.writes("\(output).resume", bytes: bytes, "while running") }
+    plan.holds(bytes)
     return plan
   }
 }

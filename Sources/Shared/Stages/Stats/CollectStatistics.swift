@@ -37,7 +37,7 @@ package struct CollectStatistics {
     let numbers = try promptShard(of: prompts.count, skip: skip, limit: limit)
     let source = try FloatModel.transformer(model, folderOptions)
     let pipeline = try TextToImage(source, options: sampling)
-    try plan(source, pipeline, isTimed: false).check()
+    try certain(pipeline).check()
     let settings = StatisticsRun.sampling(
       CalibrationSettings(
         steps: pipeline.steps, guidanceScale: Double(pipeline.guidanceScale),
