@@ -49,8 +49,7 @@ package final class PackedFolder {
         try copy("\(original.folder(part))/config.json", to: "\(part)/config.json")
       }
       try writeIndex()
-      let listed = Set(original.parts + [ModelFolder.transformerPart])
-      for part in listed.subtracting(packed).sorted() { try place(part) }
+      for part in original.allParts where !packed.contains(part) { try place(part) }
     } catch {
       discard()
       throw error
@@ -66,7 +65,9 @@ package final class PackedFolder {
     func resolved(_ path: String) -> URL {
       URL(fileURLWithPath: path).resolvingSymlinksInPath()
     }
-    let originals = [original.path, original.folder("transformer"), original.options.base]
+    let originals = [
+      original.path, original.folder(ModelFolder.transformerPart), original.options.base,
+    ]
     guard !originals.compactMap(\.self).map(resolved).contains(resolved(target)) else {
       throw Failure(name, "expected another folder than the original model")
     }
@@ -75,7 +76,7 @@ package final class PackedFolder {
     guard let earlier = try? ModelFolder(target), isPacked(earlier) else {
       throw Failure(name, "expected an earlier packed model to replace or a new name, found others")
     }
-    let own = Set(earlier.parts + ["model_index.json", "transformer"])
+    let own = Set(earlier.allParts + ["model_index.json"])
     if let other = contents.first(where: { !own.contains($0) }) {
       throw Failure(name, "expected an earlier packed model alone, found \(other) beside it")
     }
@@ -83,7 +84,7 @@ package final class PackedFolder {
 
   /// Whether the folder of some part holds what is written here and nothing else.
   private static func isPacked(_ folder: ModelFolder) -> Bool {
-    Set(folder.parts + [ModelFolder.transformerPart]).contains { part in
+    folder.allParts.contains { part in
       let weights = URL(fileURLWithPath: weightsName(part)).lastPathComponent
       guard (try? folderContents(folder.folder(part))) == ["config.json", weights] else {
         return false
@@ -99,7 +100,7 @@ package final class PackedFolder {
 
   /// The original's index; where the parts come from two folders it is made to fit both.
   private func writeIndex() throws {
-    let (index, key) = (original.index, "transformer")
+    let (index, key) = (original.index, ModelFolder.transformerPart)
     guard case .object(var members) = index.json else { return }
     let isListed = original.parts.contains(key)
     if isListed, try index.string("_class_name") == original.pipelineClass {
@@ -137,7 +138,7 @@ package final class PackedFolder {
     let folder = original.folder(part)
     let leftOut = try Checkpoint.leftOut(in: folder, variant: original.options.variant)
     if links, leftOut.isEmpty { return try link(folder, as: part) }
-    let size = fileSize(folder) - leftOut.reduce(0) { $0 + fileSize("\(folder)/\($1)") }
+    let size = try Checkpoint.size(of: folder, variant: original.options.variant)
     if !links, size > PackedFolder.large {
       let packs = part.hasPrefix("text_encoder") ? ", fpq-stats --part \(part) packs it" : ""
       Console.say(

@@ -3,7 +3,8 @@ import Platform
 import Streams
 import Tensors
 
-/// A packed part of a model, its transformer or a text encoder, as a value: what an `Exporter` writes, in whatever container.
+/// A packed part of a model, its transformer or a text encoder, as a value: what an `Exporter`
+/// writes, in whatever container.
 package struct PackedModel {
   /// A quantized layer.
   package struct Layer {

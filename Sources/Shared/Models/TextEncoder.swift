@@ -1,4 +1,5 @@
 import Layers
+import Platform
 import Tensors
 
 /// A text encoder: tokens in, states out.
@@ -28,6 +29,21 @@ package protocol TextEncoder {
 }
 
 extension TextEncoder {
+  /// Seconds that `encode` will take: the first block, its weights read from the disk or from the
+  /// system's cache as they are now, times the blocks.
+  ///
+  /// - Throws: as `encode` does.
+  package func plannedSeconds(
+    _ texts: [TextBatch], observer: (any LayerObserver)? = nil
+  ) throws -> Double {
+    let first = try timed {
+      do {
+        _ = try encode(texts, observer: observer) { throw FirstBlockIsDone() }
+      } catch is FirstBlockIsDone {}
+    }
+    return first * Double(blockCount)
+  }
+
   /// As above, for those who need not hear of blocks.
   ///
   /// - Returns: the states of each text.
@@ -37,3 +53,5 @@ extension TextEncoder {
     try encode(texts, observer: observer) {}
   }
 }
+
+private struct FirstBlockIsDone: Error {}

@@ -109,7 +109,7 @@ package struct PromptEmbedsFile {
   ) throws {
     let encoding = try source.textEncoding(text)
     var metadata = [
-      "fpq.prompts": "[\(prompts.map { JSON.quote($0.prompt) }.joined(separator: ","))]",
+      "fpq.prompts": JSON.list(prompts.map(\.prompt)),
       "fpq.pipeline": source.folder.pipelineClass,
       "fpq.text_encoder.key": try encoding.parts.map { try $0.key() }.joined(separator: " "),
     ]

@@ -66,27 +66,19 @@ extension TextEncoding {
     }
   }
 
-  /// Seconds that the text encoders will take for `prompts`: the first block of each, its weights
-  /// read from the disk or from the system's cache as they are now, times its blocks.
+  /// Seconds that the text encoders will take for `prompts`.
   ///
   /// What is in a cache of states counts as nothing.
   package func seconds(
     _ prompts: [String], inputs: [TextInput], options: TextOptions
   ) throws -> [(part: String, seconds: Double)] {
-    struct FirstBlockIsDone: Error {}
     guard options.embeds == nil else { return [] }
     return try zip(parts, inputs).map { part, input in
       let texts = try PartStates(
         part, prompts: Array(Set(prompts)).sorted(), input: input,
         cache: options.cache.map(EmbedsCache.init))
       guard !texts.isComplete else { return (part.name, 0) }
-      let encoder = try texts.openEncoder()
-      let first = try timed {
-        do {
-          try texts.complete(by: encoder) { throw FirstBlockIsDone() }
-        } catch is FirstBlockIsDone {}
-      }
-      return (part.name, first * Double(encoder.blockCount))
+      return (part.name, try texts.openEncoder().plannedSeconds(texts.missingTexts()))
     }
   }
 
@@ -160,11 +152,14 @@ private final class PartStates {
     return encoder
   }
 
+  private var missing: [Int] { states.indices.filter { states[$0] == nil } }
+
+  func missingTexts() throws -> [TextBatch] { try missing.map { try TextBatch(tokens[$0]) } }
+
   /// Makes what is missing, and keeps it in the cache.
-  func complete(by encoder: any TextEncoder, didFinishBlock: () throws -> Void) throws {
-    let missing = states.indices.filter { states[$0] == nil }
+  func complete(by encoder: any TextEncoder, didFinishBlock: () -> Void) throws {
     let made = try encoder.encode(
-      missing.map { try TextBatch(tokens[$0]) }, observer: nil, didFinishBlock: didFinishBlock)
+      missingTexts(), observer: nil, didFinishBlock: didFinishBlock)
     for (index, made) in zip(missing, made) {
       states[index] = made
       try cache.map { try $0.folder.keep(made, as: $0.names[index]) }

@@ -31,13 +31,19 @@ package struct RoundingTask {
 
   package var layer: String { role.name }
 
-  /// The same, rounded in another way.
-  package func with(_ options: RoundingOptions) -> RoundingTask {
+  fileprivate init(
+    role: LayerRole, problem: LayerProblem, options: RoundingOptions, site: RoundingSite
+  ) {
     var options = options
     // Wide levels have no better choice than the nearest; neither has a layer by its weight alone.
     if problem.objective.isUnseen || options.layout.isWide { options.method = .nearest }
     if options.layout.isWide { options.scaleSearch = .absmax }
-    return RoundingTask(role: role, problem: problem, options: options, site: site)
+    (self.role, self.problem, self.options, self.site) = (role, problem, options, site)
+  }
+
+  /// The same, rounded in another way.
+  package func with(_ options: RoundingOptions) -> RoundingTask {
+    RoundingTask(role: role, problem: problem, options: options, site: site)
   }
 
   /// How the rounded layer's input is made ready when it is rounded to `activations`.
@@ -169,7 +175,6 @@ package struct RoundingTasks {
         place: "\(weights.path): \(layer).weight", weight: prepared.transform.weight(weight),
         constant: constant, objective: shared)
       return RoundingTask(role: reader.role, problem: problem, options: own, site: site)
-        .with(own)
     }
   }
 

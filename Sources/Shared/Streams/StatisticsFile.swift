@@ -38,8 +38,7 @@ package final class StatisticsFile {
       prompts[number] = text
     }
     self.prompts = prompts
-    for site in roles.observedSites
-    where try tokens(of: site) > 0 || source.find("\(site).sum") != nil {
+    for site in roles.observedSites where try tokens(of: site) != nil {
       let channels = try source.tensor("\(site).sum").count
       guard channels < 1 << 20 else {
         throw Failure("\(source.path): \(site).sum", "expected a channel for each input")
@@ -55,9 +54,10 @@ package final class StatisticsFile {
   /// A tensor as it lies in the file.
   package func tensor(_ name: String) throws -> Tensor { try source.tensor(name) }
 
-  /// How many tokens of `site`, one of the observed, were summed.
-  private func tokens(of site: String) throws -> Double {
-    try source.tensor("\(site).count", shape: []).doubles()[0]
+  /// How many tokens of `site`, one of the observed, were summed; nil for one that was never seen.
+  private func tokens(of site: String) throws -> Double? {
+    let count = try source.tensor("\(site).count", shape: []).doubles()[0]
+    return count != 0 || source.find("\(site).sum") != nil ? count : nil
   }
 
   /// The statistics of one site, read now; of several that read the same values they stand in the
@@ -68,8 +68,7 @@ package final class StatisticsFile {
   ///   finite.
   package func statistics(of site: String) throws -> SiteStatistics? {
     let seen = roles.statistics(of: site)
-    let count = try tokens(of: seen)
-    guard count != 0 || source.find("\(seen).sum") != nil else { return nil }
+    guard let count = try tokens(of: seen) else { return nil }
     let sum = try source.tensor("\(seen).sum").doubles()
     let moments = try source.tensor("\(seen).gram")
     let gram = try moments.doubles()

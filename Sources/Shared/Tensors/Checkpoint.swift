@@ -29,6 +29,15 @@ package final class Checkpoint: TensorSource, Sendable {
     return Set(weights(in: folder).filter { $0.variant != read }.map(\.name))
   }
 
+  /// Bytes of the files in `folder` without `leftOut`.
+  ///
+  /// - Throws: as `leftOut` does.
+  package static func size(of folder: String, variant: String?) throws -> Int {
+    try leftOut(in: folder, variant: variant).reduce(fileSize(folder)) {
+      $0 - fileSize("\(folder)/\($1)")
+    }
+  }
+
   private static func weights(in folder: String) -> [WeightsName] {
     ((try? folderContents(folder)) ?? []).compactMap(WeightsName.init)
   }

@@ -93,12 +93,15 @@ package struct ModelFolder: Sendable {
   }
 
   private func checkVariant(_ variant: String) throws {
-    let found = Set((parts + ["transformer"]).flatMap { Checkpoint.variants(in: folder($0)) })
+    let found = Set(allParts.flatMap { Checkpoint.variants(in: folder($0)) })
     guard !found.contains(variant) else { return }
     let others = found.sorted().joined(separator: ", ")
     throw Failure(
       path, "expected weights of variant \(variant), found \(others.isEmpty ? "none" : others)")
   }
+
+  /// Its parts, ascending: those of the index, and the transformer wherever it lies.
+  package var allParts: [String] { Set(parts + [ModelFolder.transformerPart]).sorted() }
 
   /// The folder of one part.
   package func folder(_ part: String) -> String {

@@ -55,12 +55,9 @@ extension PackModel {
     }
     if Exporters.usualName(for: output) == "folder", !links {
       let packed = Set(parts.map(\.metadata.part))
-      for part in Set(folder.parts + [ModelFolder.transformerPart]).subtracting(packed).sorted() {
-        let leftOut = try Checkpoint.leftOut(
-          in: folder.folder(part), variant: folder.options.variant)
-        let size =
-          fileSize(folder.folder(part))
-          - leftOut.reduce(0) { $0 + fileSize("\(folder.folder(part))/\($1)") }
+      for part in folder.allParts where !packed.contains(part) {
+        let size = try Checkpoint.size(
+          of: folder.folder(part), variant: folder.options.variant)
         plan.reads(folder.folder(part), bytes: size, "copied")
         bytes += size
       }

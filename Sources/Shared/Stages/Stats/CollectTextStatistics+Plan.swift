@@ -12,7 +12,6 @@ extension CollectTextStatistics {
   ///
   /// - Throws: `Failure` for what the run itself would refuse when it opens its inputs.
   package func plan() throws -> RunPlan {
-    struct FirstBlockIsDone: Error {}
     let (_, _, part) = try FloatModel.textEncoder(part, of: model, folderOptions, text)
     let encoder = try part.openEncoder(part.config(), part.weights())
     var plan = plan(encoder, part)
@@ -21,14 +20,9 @@ extension CollectTextStatistics {
       try CalibrationTexts.texts(of: number, in: prompts, tokenize: tokenize).map(TextBatch.init)
     }
     let collector = StatisticsCollector(tokensPerSample: .max, steps: 0, resumed: [])
-    let first = try timed {
-      do {
-        _ = try encoder.encode(texts, observer: collector) { throw FirstBlockIsDone() }
-      } catch is FirstBlockIsDone {}
-      collector.finishPrompt()
-    }
-    plan.takes(
-      "\(encoder.blockCount) blocks on \(texts.count) texts", first, times: encoder.blockCount)
+    let reading = try encoder.plannedSeconds(texts, observer: collector)
+    let adding = timed { collector.finishPrompt() } * Double(encoder.blockCount)
+    plan.takes("\(encoder.blockCount) blocks on \(texts.count) texts", reading + adding)
     return plan
   }
 
