@@ -131,14 +131,9 @@ def prompts(rng):
         yield "".join(parts[: len(parts) - int(rng.integers(2))])
 
 
-DRAWN = """red heart
-red heart (shiny)
-salt & pepper
-red heart #1
-red-haired-woman-with-a-hat
-red heart 1024x768
-wait... heart
-"""
+# As it is, and what a cleaner may change of it.
+LINES = ORDINARY.strip().split("\n")
+DRAWN = ["red heart"] + LINES[LINES.index("red heart (shiny)") : LINES.index("wait... heart") + 1]
 
 
 def draw(folder):
@@ -150,10 +145,10 @@ def draw(folder):
     from safetensors.torch import save_file
 
     os.makedirs(folder)
-    pathlib.Path(folder, "prompts.txt").write_text(DRAWN)
+    pathlib.Path(folder, "prompts.txt").write_text("".join(line + "\n" for line in DRAWN))
     model = pathlib.Path(__file__).resolve().parent.parent.parent / "examples/emoji-pixart"
     pipe = PixArtAlphaPipeline.from_pretrained(model, torch_dtype=torch.float32)
-    for number, prompt in enumerate(DRAWN.splitlines()):
+    for number, prompt in enumerate(DRAWN):
         start = torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(0))
         end = pipe(prompt, num_inference_steps=3, generator=torch.Generator().manual_seed(0), output_type="latent",
                    use_resolution_binning=False, clean_caption=True).images
