@@ -25,10 +25,7 @@ package final class DPMSolverMultistep: Scheduler {
 
   init(_ config: ModelConfig, schedule: NoiseSchedule, steps: Int) throws {
     _ = try config.choice("algorithm_type", of: ["dpmsolver++"], default: "dpmsolver++")
-    order = try config.int("solver_order") ?? 2
-    guard (1...3).contains(order) else {
-      throw Failure(config.path, "solver_order: expected 1, 2 or 3, found \(order)")
-    }
+    order = try SolverLevels.order(config)
     // The types of other solvers, which a file may come with, stand for midpoint.
     let types = ["midpoint", "heun", "logrho", "bh1", "bh2"]
     isHeun = try config.choice("solver_type", of: types, default: "midpoint") == "heun"

@@ -47,6 +47,17 @@ struct SolverLevels {
     sigmas = levels.map { Float($0) } + [final == .zero ? 0 : lowest]
   }
 
+  /// The highest order of a step, `solver_order`.
+  ///
+  /// - Throws: `Failure` naming the option for another than 1, 2 and 3.
+  static func order(_ config: ModelConfig) throws -> Int {
+    let order = try config.int("solver_order") ?? 2
+    guard (1...3).contains(order) else {
+      throw Failure(config.path, "solver_order: expected 1, 2 or 3, found \(order)")
+    }
+    return order
+  }
+
   /// Signal and noise shares at level `index`: alpha^2 + sigma^2 = 1.
   func parts(_ index: Int) -> (alpha: Float, sigma: Float) {
     let alpha = 1 / (sigmas[index] * sigmas[index] + 1).squareRoot()

@@ -28,10 +28,7 @@ package final class UniPCMultistep: Scheduler {
   private var before: Matrix?
 
   init(_ config: ModelConfig, schedule: NoiseSchedule, steps: Int) throws {
-    order = try config.int("solver_order") ?? 2
-    guard (1...3).contains(order) else {
-      throw Failure(config.path, "solver_order: expected 1, 2 or 3, found \(order)")
-    }
+    order = try SolverLevels.order(config)
     // The types of other solvers, which a file may come with, stand for bh2.
     let types = ["bh1", "bh2", "midpoint", "heun", "logrho"]
     isPlain = try config.choice("solver_type", of: types, default: "bh2") == "bh1"
