@@ -19,6 +19,31 @@ package struct TextEncoding: Sendable {
 }
 
 extension TextPart {
+  /// The parts `encoder` and `tokenizer` of `folder`.
+  ///
+  /// - Parameters:
+  ///   - encoder: the name of its folder.
+  ///   - tokenizer: the name of its folder.
+  ///   - folder: the model.
+  ///   - openTokenizer: opens that in `path`, for an encoder of so many `rows` where it says so.
+  ///   - openEncoder: views the encoder's weights.
+  init(
+    _ encoder: String, tokenizer: String, of folder: ModelFolder,
+    openTokenizer:
+      @escaping @Sendable (_ path: String, _ rows: Int?) throws -> (
+        _ prompt: String
+      ) throws -> Tokens,
+    openEncoder:
+      @escaping @Sendable (_ config: ModelConfig, _ weights: any TensorSource) throws
+      -> any TextEncoder
+  ) {
+    let path = folder.folder(tokenizer)
+    self.init(
+      tokenizer: path, encoder: folder.folder(encoder), variant: folder.options.variant,
+      openTokenizer: { try openTokenizer(path, folder.vocabulary(encoder)) },
+      openEncoder: openEncoder)
+  }
+
   /// The name of the encoder's folder, as the model's index has it.
   package var name: String { URL(fileURLWithPath: encoder).lastPathComponent }
 

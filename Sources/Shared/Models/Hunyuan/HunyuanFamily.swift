@@ -34,26 +34,21 @@ extension TextEncoding {
       throw Failure(
         folder.path, "clean_caption: expected none, as Hunyuan-DiT reads prompts as they are")
     }
-    let (wordPieces, bert) = (folder.folder("tokenizer"), folder.folder("text_encoder"))
-    let (pieces, t5) = (folder.folder("tokenizer_2"), folder.folder("text_encoder_2"))
-    let variant = folder.options.variant
     return TextEncoding(
       promptLength: nil, cleansCaptions: nil,
       parts: [
         TextPart(
-          tokenizer: wordPieces, encoder: bert, variant: variant,
-          openTokenizer: {
-            let tokenizer = try WordPieceTokenizer(
-              folder: wordPieces, rows: folder.vocabulary("text_encoder"))
-            return { try tokenizer.encode($0, length: bertLength) }
+          "text_encoder", tokenizer: "tokenizer", of: folder,
+          openTokenizer: { path, rows in
+            let words = try WordPieceTokenizer(folder: path, rows: rows)
+            return { try words.encode($0, length: bertLength) }
           },
           openEncoder: { try BertEncoder($0, from: $1) }),
         TextPart(
-          tokenizer: pieces, encoder: t5, variant: variant,
-          openTokenizer: {
-            let tokenizer = try SentencePieceTokenizer(
-              folder: pieces, rows: folder.vocabulary("text_encoder_2"))
-            return { try tokenizer.encode($0, length: t5Length) }
+          "text_encoder_2", tokenizer: "tokenizer_2", of: folder,
+          openTokenizer: { path, rows in
+            let pieces = try SentencePieceTokenizer(folder: path, rows: rows)
+            return { try pieces.encode($0, length: t5Length) }
           },
           openEncoder: { try T5Encoder($0, from: $1) }),
       ])

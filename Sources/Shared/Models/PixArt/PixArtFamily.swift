@@ -29,13 +29,10 @@ extension TextEncoding {
     }
     // The default of the pipelines, where what it needs is installed.
     let cleansCaptions = options.cleansCaptions ?? true
-    let (tokenizer, encoder) = (folder.folder("tokenizer"), folder.folder("text_encoder"))
-    let variant = folder.options.variant
     let part = TextPart(
-      tokenizer: tokenizer, encoder: encoder, variant: variant,
-      openTokenizer: {
-        let pieces = try SentencePieceTokenizer(
-          folder: tokenizer, rows: folder.vocabulary("text_encoder"))
+      "text_encoder", tokenizer: "tokenizer", of: folder,
+      openTokenizer: { path, rows in
+        let pieces = try SentencePieceTokenizer(folder: path, rows: rows)
         let prepare = cleansCaptions ? cleanedPrompt : preparedPrompt
         return { try pieces.encode(prepare($0), length: length).withoutPadding }
       },
