@@ -18,7 +18,7 @@ struct WeightArguments: ParsableArguments {
   @Option(
     help: """
       Format of the layers that match a pattern: PATTERN=e2m1, e1m2, e3m0, int4, lloyd4; int8, whose inputs are \
-      not rounded; with --method nearest also fp5.33 and fp4.25 (AMS-Quant).
+      not rounded (default of text encoders' value, attention output and table of tokens); with --method nearest also fp5.33 and fp4.25 (AMS-Quant).
       """)
   var format: [String] = []
 

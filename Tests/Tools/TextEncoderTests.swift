@@ -61,6 +61,11 @@ struct TextEncoderTests {
     let said = try run("fpq-pack -i t5.codes -o calibrated --verify").error
     #expect(said.contains("15 layers") && said.contains("all of the text_encoder"))
     #expect(said.contains("calibrated/text_encoder/model.safetensors: verified 15 layers"))
+    let packed = try SafetensorsFile(here.file("calibrated/text_encoder/model.safetensors"))
+    for (layer, type) in [("q", DType.u8), ("k", .u8), ("v", .i8), ("o", .i8)] {
+      let name = "encoder.block.1.layer.0.SelfAttention.\(layer).weight"
+      #expect(try packed.tensor(name).dtype == type, "\(name)")
+    }
     _ = try run(
       "fpq-stats -m \(model) --part text_encoder --data-free | fpq-round -o free.codes "
         + "&& fpq-pack -i free.codes -o free")

@@ -32,11 +32,11 @@ extension RoundingSettings {
     return role.kind == .feedForwardOutput && !isNamed ? recipe.finer : nil
   }
 
-  /// Decides the formats that each of `layers` may get, at least one; layers that stay at 16 bits
-  /// are left out.
+  /// Decides the formats that each of `layers`, of a text encoder if `isOfText`, may get, at least
+  /// one; layers that stay at 16 bits are left out.
   ///
   /// - Throws: `Failure` for a format name that is none, and for a pattern that matches no layer.
-  func formats(for layers: [LayerRole]) throws -> [String: [NumberFormat]] {
+  func formats(for layers: [LayerRole], ofText isOfText: Bool) throws -> [String: [NumberFormat]] {
     for pattern in format.map(\.pattern) + skip
     where !layers.contains(where: { matches(pattern, $0.name) }) {
       throw Failure("pattern \(pattern)", "expected to match a layer, matched none")
@@ -44,7 +44,7 @@ extension RoundingSettings {
     var formats: [String: [NumberFormat]] = [:]
     for role in layers where !skip.contains(where: { matches($0, role.name) }) {
       let named = format.last { matches($0.pattern, role.name) }?.format
-      let found = try (named.map { [$0] } ?? recipe.formats(for: role)).map { name in
+      let found = try (named.map { [$0] } ?? recipe.formats(for: role, ofText: isOfText)).map { name in
         let format = try NumberFormat(name)
         guard WeightLayout(format).isPackable else {
           throw Failure(

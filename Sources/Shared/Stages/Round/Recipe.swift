@@ -15,6 +15,13 @@ package struct Recipe: Sendable {
   /// The formats of layers of some kinds instead.
   var formatsByKind: [LayerRole.Kind: [String]] = [:]
   var method = RoundingMethod.descent
+  /// The formats of a text encoder's layers of some kinds instead.
+  ///
+  /// A table of tokens is looked up, not multiplied. What value and attention output lose is
+  /// added to every later state, and 4 bits there are half of what all layers lose.
+  var textFormats: [LayerRole.Kind: [String]] = [
+    .tokenEmbedding: ["int8"], .value: ["int8"], .attentionOutput: ["int8"],
+  ]
   /// What a text encoder's layers that end a feed-forward network get where `formats` lose too
   /// much: T5's have inputs of a few huge channels.
   var finer: (format: String, above: Double)? = ("int8", 0.02)
@@ -29,9 +36,8 @@ package struct Recipe: Sendable {
   var attention = AttentionFormat.none
 
   /// The names of the formats that a layer may get; none keeps it at 16 bits.
-  func formats(for role: LayerRole) -> [String] {
-    // A table of tokens is looked up, not multiplied: its rows are kept at 8 bits.
-    if role.kind == .tokenEmbedding { return ["int8"] }
+  func formats(for role: LayerRole, ofText isOfText: Bool) -> [String] {
+    if isOfText, let formats = textFormats[role.kind] { return formats }
     return switch scope {
     case .blocks where role.block == nil: []
     case .blocks, .everyLayer: formatsByKind[role.kind] ?? formats

@@ -153,7 +153,7 @@ package struct RoundModel {
       ?? (isOfText ? RoundingSettings.textDamping : ObjectiveOptions().damping)
     let judge = try heldOut.map { try StatisticsFile($0) }
     let (weights, source) = try floatModel(of: [statistics] + (judge.map { [$0] } ?? []))
-    let formats = try settings.formats(for: statistics.roles.all)
+    let formats = try settings.formats(for: statistics.roles.all, ofText: isOfText)
     let options = try settings.rounding()
     for (_, formats) in formats.sorted(by: { $0.key < $1.key }) {
       try options.of(formats).check()
