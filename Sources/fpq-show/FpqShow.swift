@@ -6,7 +6,7 @@ import CommandLine
 struct FpqShow: Tool {
   static let configuration = CommandConfiguration(
     commandName: "fpq-show",
-    abstract: "Look at tensors, statistics and pictures, and compare them.",
+    abstract: "Look at tensors, statistics and pictures, compare and check them.",
     discussion: """
       Every table is printed aligned for people, with --tsv for cut, sort and spreadsheets, with \
       --json for programs.
@@ -19,5 +19,7 @@ struct FpqShow: Tool {
 
       Exit codes: 0 done, 1 failed, 2 a threshold was missed, 64 wrong arguments.
       """,
-    subcommands: [List.self, Stats.self, Diff.self, Compare.self, Histogram.self, Sheet.self])
+    subcommands: [
+      List.self, Stats.self, Diff.self, Compare.self, Histogram.self, Sheet.self, Check.self,
+    ])
 }

@@ -45,7 +45,7 @@ struct HelpTests {
 
   @Test func `a file for each tool and subcommand`() throws {
     let files = try FileManager.default.contentsOfDirectory(atPath: HelpTests.folder)
-    #expect(HelpTests.commands.count == 12)
+    #expect(HelpTests.commands.count == 13)
     #expect(Set(files) == Set(HelpTests.commands.map(\.file) + ["renew.sh"]))
   }
 

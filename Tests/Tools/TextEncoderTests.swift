@@ -73,11 +73,12 @@ struct TextEncoderTests {
     // An error of a share e of the square turns a vector by a cosine of about 1 - e / 2.
     #expect(free > 1 - Self.products * Self.layerLoss / 2, "\(free)")
     #expect(calibrated > free, "\(calibrated) \(free)")
-    // Rows of 8 bits, four of whose levels are within the least of a group's standard deviations.
+    // Rows of 8 bits, four of whose levels are within the least of a group's standard deviations: a
+    // sixteenth of what 4 bits lose, and half of the products have 4.
     _ = try run(
       "fpq-round -i t5.stats --format '*=int8' -o fine.codes && fpq-pack -i fine.codes -o fine")
     let fine = mean(try cosines("fine"))
-    #expect(1 - fine < (1 - calibrated) / 16, "\(fine) \(calibrated)")
+    #expect(1 - fine < (1 - calibrated) / 8, "\(fine) \(calibrated)")
   }
 
   @Test func `transformer and text encoder come in one folder`() throws {

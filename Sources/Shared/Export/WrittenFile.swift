@@ -9,16 +9,13 @@ package struct WrittenFile {
 
   /// Writes `tensors` to `temporary`, which is to become `path`.
   ///
-  /// Digests are taken in any case: a quarter of the bytes of the float model, whose digest is
-  /// taken too.
-  ///
   /// - Throws: `Failure` when it cannot be written.
   package static func write(
     _ tensors: [SafetensorsWriter.Entry], metadata: [String: String], to temporary: String,
     as path: String
   ) throws -> WrittenFile {
     let file = try OutputFile(temporary)
-    let digests = try SafetensorsWriter.writeAndDigest(tensors, metadata: metadata, to: file)
+    let digests = try SafetensorsWriter.write(tensors, metadata: metadata, to: file)
     try file.commit()
     return WrittenFile(path: path, digests: digests)
   }

@@ -1,4 +1,5 @@
 import Foundation
+import Streams
 import Tensors
 
 /// How a family turns prompts into text states: one text encoder or several, each with a tokenizer.
@@ -49,6 +50,18 @@ extension TextPart {
 
   package func config() throws -> ModelConfig { try ModelConfig("\(encoder)/config.json") }
 
+  /// Views an encoder's weights, float or packed.
+  ///
+  /// - Throws: `Failure` naming the tensor that is missing or does not fit, that of a block which
+  ///   the configuration does not count, or that of a packed encoder which nothing reads.
+  package func open(_ weights: any TensorSource) throws -> any TextEncoder {
+    let weights = WatchedTensors(weights)
+    let encoder = try openEncoder(config(), weights)
+    try weights.refuseOtherBlocks(than: Set(encoder.linears.compactMap(\.role.block)))
+    if StreamMetadata.isStream(weights) { try weights.refuseUnused() }
+    return encoder
+  }
+
   /// One file or shards; float, or packed.
   package func weights() throws -> Checkpoint {
     try Checkpoint(folder: encoder, variant: variant)
@@ -64,7 +77,7 @@ package struct TextPart: Sendable {
   package let variant: String?
   /// Opens the tokenizer: what the encoder reads of a prompt.
   package let openTokenizer: @Sendable () throws -> (_ prompt: String) throws -> Tokens
-  /// Views an encoder's weights, float or packed.
-  package let openEncoder:
+  /// Makes the encoder of weights.
+  let openEncoder:
     @Sendable (_ config: ModelConfig, _ weights: any TensorSource) throws -> any TextEncoder
 }

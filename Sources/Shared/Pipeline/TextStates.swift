@@ -142,7 +142,7 @@ private final class PartStates {
   /// - Throws: `Failure` for one that is missing, damaged, or of another width than the transformer
   ///   reads.
   func openEncoder() throws -> any TextEncoder {
-    let encoder = try part.openEncoder(part.config(), part.weights())
+    let encoder = try part.open(part.weights())
     guard encoder.width == input.channels else {
       throw Failure(
         part.encoder,

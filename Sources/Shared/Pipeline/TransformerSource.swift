@@ -62,11 +62,12 @@ package struct TransformerSource {
   ///   - other: weights that are read instead of the source's own, whose names and shapes they
   ///     have.
   /// - Returns: the transformer, its weights mapped.
-  /// - Throws: `Failure` naming the tensor that is missing or does not fit.
+  /// - Throws: `Failure` naming the tensor that is missing or does not fit, that of a block which
+  ///   the configuration does not count, or that of a packed model which nothing reads.
   package func transformer(
     _ precision: RunPrecision = RunPrecision(), reading other: (any TensorSource)? = nil
   ) throws -> any DiffusionTransformer {
-    let weights = other ?? self.weights
+    let weights = WatchedTensors(other ?? self.weights)
     let parts = TransformerParts(
       config: config, weights: weights, attention: try precision.attention(of: packed)
     ) { role, inputs, outputs in
@@ -78,7 +79,10 @@ package struct TransformerSource {
         role, inputs: inputs, outputs: outputs,
         activations: role.block != nil ? precision.activations(of: nil) : nil, from: weights)
     }
-    return try family.transformer(parts)
+    let transformer = try family.transformer(parts)
+    try weights.refuseOtherBlocks(than: Set(transformer.linears.compactMap(\.role.block)))
+    if packed != nil { try weights.refuseUnused() }
+    return transformer
   }
 
   /// The family's text encoders, reading prompts as `options` say.

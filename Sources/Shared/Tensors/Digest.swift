@@ -27,10 +27,15 @@ package final class Digest {
     text.withUTF8 { add(UnsafeRawBufferPointer($0)) }
   }
 
-  /// The digest, 64 hexadecimal digits; nothing can be added after it.
-  package func hex() -> String {
+  /// The digest, 32 bytes; nothing can be added after it.
+  func bytes() -> [UInt8] {
     var digest = [UInt8](repeating: 0, count: 32)
     EVP_DigestFinal_ex(context, &digest, nil)
-    return digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    return digest
+  }
+
+  /// The digest, 64 hexadecimal digits; nothing can be added after it.
+  package func hex() -> String {
+    bytes().map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
   }
 }

@@ -11,8 +11,7 @@ package enum SHA256 {
     let names = source.names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     for name in names {
       let tensor = try source.tensor(name)
-      let shape = tensor.shape.map(String.init).joined(separator: ",")
-      digest.add("\(JSON.quote(name)) \(tensor.dtype.rawValue) [\(shape)]\n")
+      digest.add(SafetensorsWriter.Heading(tensor).line)
       digest.add(tensor.bytes)
       // A text encoder of 19 GB would stay where it is not needed again.
       tensor.letGo()

@@ -2,10 +2,15 @@ import Platform
 
 /// One safetensors file: mapped when it is a regular file; a pipe is read into memory, or spilled
 /// when it is long.
+///
+/// A file of these tools carries `TensorDigests`, and is read through to see that it is what was
+/// written.
 package final class SafetensorsFile: TensorSource, Sendable {
   package let path: String
   package let metadata: [String: String]
   package let names: [String]
+  /// What was found in it; nil for a file of another program, which has no digests.
+  let digests: TensorDigests?
   private let tensors: [String: Tensor]
 
   /// Opens `path`, or stdin for `-`.
@@ -33,10 +38,25 @@ package final class SafetensorsFile: TensorSource, Sendable {
         name: entry.name, dtype: entry.dtype, shape: shape, origin: place, storage: storage,
         range: (start + Int(entry.begin))..<(start + Int(entry.end)))
     }
-    self.tensors = tensors
     metadata = header.metadata
-    names = header.entries.map(\.name).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    let table = tensors.removeValue(forKey: TensorDigests.name)
+    if table == nil, metadata["fpq.kind"] != nil {
+      throw Failure(
+        place,
+        "expected tensor \(TensorDigests.name), the digests of its tensors, found none: changed by "
+          + "another program, or of an older version")
+    }
+    let all = Array(tensors.values), metadata = metadata
+    digests = try table.map {
+      try TensorDigests(checking: all, metadata: metadata, against: $0, place: place)
+    }
+    self.tensors = tensors
+    names = header.entries.map(\.name).filter { $0 != TensorDigests.name }
+      .sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
   }
+
+  /// Whether it was compared with its digests.
+  package var hasDigests: Bool { digests != nil }
 
   package func find(_ name: String) -> Tensor? { tensors[name] }
 

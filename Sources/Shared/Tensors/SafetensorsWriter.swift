@@ -4,7 +4,8 @@ import Platform
 /// Writes a safetensors stream: the header first, then each tensor's bytes as they are made.
 ///
 /// Sizes are known before the data, so nothing is held but the tensor being written. Header padded
-/// to a multiple of 8 with spaces; same input, same bytes.
+/// to a multiple of 8 with spaces; same input, same bytes. The last tensor is the table of
+/// `TensorDigests`, by which a reader knows that nothing was changed since.
 package struct SafetensorsWriter {
   /// What the header says of a tensor.
   package struct Heading {
@@ -16,7 +17,16 @@ package struct SafetensorsWriter {
       (self.name, self.dtype, self.shape) = (name, dtype, shape)
     }
 
+    init(_ tensor: Tensor) {
+      self.init(name: tensor.name, dtype: tensor.dtype, shape: tensor.shape)
+    }
+
     package var byteCount: Int { shape.reduce(1, *) * dtype.bits / 8 }
+
+    /// `"name" F32 [2,3]` and a newline, for digests.
+    var line: String {
+      "\(JSON.quote(name)) \(dtype.rawValue) [\(shape.map(String.init).joined(separator: ","))]\n"
+    }
   }
 
   /// A tensor to be written, whose bytes are made when its turn comes.
@@ -46,10 +56,13 @@ package struct SafetensorsWriter {
   }
 
   private let output: OutputFile
+  private let metadata: [String: String]
+  private var digests = TensorDigests()
   /// Those that are not written yet, the next one last.
   private var missing: [Heading]
 
-  /// Begins a file of the tensors `headings`, which `write` is then given in this order.
+  /// Begins a file of the tensors `headings`, which `write` is then given in this order, before
+  /// `finish`.
   package init(
     _ headings: [Heading], metadata: [String: String], to output: OutputFile
   ) throws {
@@ -61,43 +74,55 @@ package struct SafetensorsWriter {
       header += "\"__metadata__\":{\(pairs.joined(separator: ","))},"
     }
     var offset = 0
-    for heading in headings {
+    for heading in headings + [TensorDigests.heading(tensors: headings.count)] {
       let end = offset + heading.byteCount
       header += "\(JSON.quote(heading.name)):{\"dtype\":\"\(heading.dtype.rawValue)\","
       header += "\"shape\":[\(heading.shape.map(String.init).joined(separator: ","))],"
       header += "\"data_offsets\":[\(offset),\(end)]},"
       offset = end
     }
-    if header.hasSuffix(",") { header.removeLast() }
+    header.removeLast()
     header += "}"
     header += String(repeating: " ", count: (8 - header.utf8.count % 8) % 8)
     try withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { try output.write($0) }
     try output.write(header.utf8)
-    self.output = output
+    (self.output, self.metadata) = (output, metadata)
     missing = headings.reversed()
   }
 
   /// Writes the next tensor.
   package mutating func write(_ entry: Entry) throws {
-    let heading = missing.popLast()
     precondition(
-      heading?.name == entry.name && heading?.dtype == entry.dtype && heading?.shape == entry.shape,
+      missing.popLast()?.line == entry.heading.line,
       "\(entry.name): not what the header says comes next")
     var written = 0
+    let digest = try Digest()
     try entry.produce { bytes in
       written += bytes.count
+      digest.add(bytes)
       try output.write(bytes)
     }
     precondition(
       written == entry.heading.byteCount, "\(entry.name): \(written) bytes for \(entry.shape)")
+    digests.add(entry.heading, digest)
   }
 
-  /// Writes all of `entries` and `metadata` to `output`, which the caller commits.
+  /// Writes the table of what was written, after the last tensor, and returns it; the caller commits
+  /// the file.
+  package func finish() throws -> TensorDigests {
+    precondition(missing.isEmpty, "\(missing.count) tensors were not written")
+    try digests.table(metadata).withUnsafeBytes { try output.write($0) }
+    return digests
+  }
+
+  /// Writes all of `entries` and `metadata` to `output`, which the caller commits; returns what was
+  /// written.
   ///
   /// Order as the original library's: element size descending, then name.
+  @discardableResult
   package static func write(
     _ entries: [Entry], metadata: [String: String], to output: OutputFile
-  ) throws {
+  ) throws -> TensorDigests {
     let order = DType.allCases
     let sorted = entries.sorted {
       let (a, b) = (order.firstIndex(of: $0.dtype)!, order.firstIndex(of: $1.dtype)!)
@@ -105,24 +130,6 @@ package struct SafetensorsWriter {
     }
     var writer = try SafetensorsWriter(sorted.map(\.heading), metadata: metadata, to: output)
     for entry in sorted { try writer.write(entry) }
-  }
-
-  /// The same; returns what was written of each tensor.
-  package static func writeAndDigest(
-    _ entries: [Entry], metadata: [String: String], to output: OutputFile
-  ) throws -> TensorDigests {
-    var digests = TensorDigests()
-    let heard = entries.map { entry in
-      Entry(name: entry.name, dtype: entry.dtype, shape: entry.shape) { sink in
-        let digest = try Digest()
-        try entry.produce { bytes in
-          digest.add(bytes)
-          try sink(bytes)
-        }
-        digests.add(entry.name, dtype: entry.dtype, shape: entry.shape, digest)
-      }
-    }
-    try write(heard, metadata: metadata, to: output)
-    return digests
+    return try writer.finish()
   }
 }

@@ -20,15 +20,19 @@ package final class AutoencoderKL: Sendable {
   ///   - memoryLimit: bytes that maps may take which are not needed as a whole: those of a picture
   ///     of 1024 pixels a side do not fit, which costs half as much time again. Changes no bit.
   /// - Throws: `Failure` for a setting that is not supported, and for a tensor that is missing or
-  ///   has another shape.
+  ///   has another shape, and for one that the configuration leaves unread.
   package init(
     config file: ModelConfig, weights: any TensorSource, withEncoder: Bool = false,
     memoryLimit: Int = 560 << 20
   ) throws {
     self.memoryLimit = memoryLimit
     config = try AutoencoderConfig(file)
-    decoder = try AutoencoderDecoder(config: config, from: weights)
-    encoder = withEncoder ? try AutoencoderEncoder(config: config, from: weights) : nil
+    let watched = WatchedTensors(weights)
+    decoder = try AutoencoderDecoder(config: config, from: watched)
+    encoder = withEncoder ? try AutoencoderEncoder(config: config, from: watched) : nil
+    try watched.refuseUnused(
+      beginningWith: ["decoder.", "post_quant_conv."]
+        + (withEncoder ? ["encoder.", "quant_conv."] : []))
   }
 
   /// Bytes that decoding takes about: some maps of all pixels, as far as the limit allows.

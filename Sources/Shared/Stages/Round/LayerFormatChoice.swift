@@ -44,7 +44,8 @@ extension RoundingSettings {
     var formats: [String: [NumberFormat]] = [:]
     for role in layers where !skip.contains(where: { matches($0, role.name) }) {
       let named = format.last { matches($0.pattern, role.name) }?.format
-      let found = try (named.map { [$0] } ?? recipe.formats(for: role, ofText: isOfText)).map { name in
+      let found = try (named.map { [$0] } ?? recipe.formats(for: role, ofText: isOfText)).map {
+        name in
         let format = try NumberFormat(name)
         guard WeightLayout(format).isPackable else {
           throw Failure(

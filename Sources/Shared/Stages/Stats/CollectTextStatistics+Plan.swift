@@ -13,7 +13,7 @@ extension CollectTextStatistics {
   /// - Throws: `Failure` for what the run itself would refuse when it opens its inputs.
   package func plan() throws -> RunPlan {
     let (_, _, part) = try FloatModel.textEncoder(part, of: model, folderOptions, text)
-    let encoder = try part.openEncoder(part.config(), part.weights())
+    let encoder = try part.open(part.weights())
     var plan = plan(encoder, part)
     let tokenize = try part.openTokenizer()
     let texts = try promptShard(of: prompts.count, skip: skip, limit: limit).flatMap { number in

@@ -33,7 +33,7 @@ package struct CollectTextStatistics {
       part, of: model, folderOptions, text)
     let weights = try part.weights()
     let watched = WatchedTensors(weights)
-    let encoder = try part.openEncoder(part.config(), watched)
+    let encoder = try part.open(watched)
     try plan(encoder, part).check()
     let roles = LayerRoles(encoder.linears.map(\.role))
     let metadata = StatisticsFile.metadata(
@@ -76,6 +76,7 @@ package struct CollectTextStatistics {
       progress.advance()
     }
     progress.finish()
+    _ = try writer.finish()
     try file.commit()
     if isVerbose {
       let seconds = String(format: "%.1f", Date().timeIntervalSince(start))

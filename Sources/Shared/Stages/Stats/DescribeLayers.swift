@@ -40,7 +40,7 @@ package struct DescribeLayers {
       part, of: model, folderOptions, TextOptions())
     let weights = try part.weights()
     let watched = WatchedTensors(weights)
-    let encoder = try part.openEncoder(part.config(), watched)
+    let encoder = try part.open(watched)
     return (source.folder, weights, watched, encoder.linears)
   }
 }
