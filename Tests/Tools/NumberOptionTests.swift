@@ -41,8 +41,6 @@ struct NumberOptionTests {
     Command(words: ["fpq-show", "diff"]) { fixture, _ in [fixture.stats, fixture.stats] },
     Command(words: ["fpq-show", "compare"]) { _, _ in [sheet, sheet] },
     Command(words: ["fpq-show", "sheet"]) { _, here in [sheet, sheet, "-o", here.file("out")] },
-    Command(words: ["fpq-show", "stats"]) { fixture, _ in [fixture.stats] },
-    Command(words: ["fpq-show", "ls"]) { fixture, _ in [fixture.packed] },
   ]
 
   private static let sheet = References.path("emoji-pixart/sheet.png")
