@@ -34,7 +34,7 @@ struct DitRun: Tool {
 
   @OptionGroup(title: "Model") var folder: ModelArguments
 
-  @Option(name: [.short, .long], help: "What to draw.")
+  @Option(name: [.short, .long], parsing: .unconditional, help: "What to draw.")
   var prompt: String?
 
   @Option(name: [.customShort("f"), .long], help: "File with one prompt per line; - is stdin.")
@@ -44,7 +44,8 @@ struct DitRun: Tool {
   @OptionGroup(title: "Text") var text: TextArguments
 
   @Option(
-    name: [.customShort("b"), .long], help: "Pictures of each prompt, with consecutive seeds.")
+    name: [.customShort("b"), .long], parsing: .unconditional,
+    help: "Pictures of each prompt, with consecutive seeds.")
   var batchCount = 1
 
   @Option(
@@ -98,7 +99,9 @@ struct DitRun: Tool {
     guard text.promptEmbeds == nil || savePromptEmbeds == nil else {
       throw ValidationError("--prompt-embeds and --save-prompt-embeds exclude each other")
     }
-    guard batchCount > 0 else { throw ValidationError("--batch-count must be at least 1") }
+    guard (1...GenerateImages.mostPictures).contains(batchCount) else {
+      throw ValidationError("--batch-count must be 1 to \(GenerateImages.mostPictures)")
+    }
   }
 
   func run() throws {
@@ -109,7 +112,7 @@ struct DitRun: Tool {
     stage.prompts = try promptFile.map(readPrompts) ?? [prompt ?? ""]
     stage.sampling = sampling.options
     stage.sampling.tilesDecoding = vaeTiling
-    stage.seed = sampling.seed
+    stage.seed = sampling.seed.seed()
     stage.batchCount = batchCount
     stage.output = output
     if let activations { stage.precision.activations = .use(try .parse(activations)) }

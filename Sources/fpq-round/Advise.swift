@@ -18,7 +18,7 @@ struct Advise: ParsableCommand {
       """,
     helpNames: [.short, .long])
 
-  @Option(help: "How many, sign included: 3 to 8.")
+  @Option(parsing: .unconditional, help: "How many, sign included: 3 to 8.")
   var bits: Int
 
   @Flag(help: "Tab-separated columns in full precision.")

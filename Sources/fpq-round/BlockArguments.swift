@@ -21,13 +21,14 @@ struct BlockArguments: ParsableArguments {
   var inputs: ReconstructionOptions.Feed?
 
   @Option(
+    parsing: .unconditional,
     help: "Inputs of the network that --inputs quantized and --objective block run (default: 512).")
   var samples: Int?
 
-  @Option(help: "Iterations of adaround, and of a block's tuning.")
+  @Option(parsing: .unconditional, help: "Iterations of adaround, and of a block's tuning.")
   var iterations = 2500
 
-  @Option(help: "Inputs of one iteration of a block.")
+  @Option(parsing: .unconditional, help: "Inputs of one iteration of a block.")
   var batchSize: Int?
 
   @Option(help: "Round the inputs of a block's layers while it learns: FORMAT[:token|token-group].")

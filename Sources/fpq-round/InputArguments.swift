@@ -9,6 +9,7 @@ struct InputArguments: ParsableArguments {
   var center: Bool?
 
   @Option(
+    parsing: .unconditional,
     help: "Balance inputs and weights by SmoothQuant's exponent, 0 to 1 (default: balanced 0.25).")
   var smooth: Double?
 
@@ -16,12 +17,14 @@ struct InputArguments: ParsableArguments {
   var noSmooth = false
 
   @Option(
+    parsing: .unconditional,
     help: """
       Rotate blocks of up to so many input channels by a Hadamard transform; 1: none (default: 1; balanced 128).
       """)
   var hadamard: Int?
 
-  @Option(help: "Bits of fpq-greedy's static activations: 8 or 6 (default: 8).")
+  @Option(
+    parsing: .unconditional, help: "Bits of fpq-greedy's static activations: 8 or 6 (default: 8).")
   var activationBits: Int?
 
   func validate() throws {

@@ -21,6 +21,7 @@ struct RecipeArguments: ParsableArguments {
   var recipe = Recipe.balanced
 
   @Option(
+    parsing: .unconditional,
     help: """
       Weights that share a scale, along the input (default: 128; balanced 64; fp5.33 and fp4.25 the row; \
       fpq-greedy the whole weight).

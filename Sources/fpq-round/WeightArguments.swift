@@ -44,7 +44,9 @@ struct WeightArguments: ParsableArguments {
     help: "How fp5.33 and fp4.25 round: to the nearest code with the shared bit, or overwrite it.")
   var sharedBit = SharedBit.Mode.nearest
 
-  @Option(help: "Rank of a 16-bit branch beside the codes, as SVDQuant has it; 0: none.")
+  @Option(
+    parsing: .unconditional,
+    help: "Rank of a 16-bit branch beside the codes, as SVDQuant has it; 0: none.")
   var rank = 0
 
   @Option(
@@ -52,6 +54,7 @@ struct WeightArguments: ParsableArguments {
   var rankMetric: RankMetric?
 
   @Option(
+    parsing: .unconditional,
     help: """
       Added to the Gram matrix's diagonal, in units of its mean (default: 0.01; of text encoders 0.3).
       """)
@@ -76,8 +79,8 @@ struct WeightArguments: ParsableArguments {
       throw ValidationError("--rank must be 0 to 16384")
     }
     if rank == 0, rankMetric != nil { throw ValidationError("--rank-metric needs --rank") }
-    guard damping.map({ $0 >= 0 && $0.isFinite }) ?? true else {
-      throw ValidationError("--damping must be positive")
+    guard damping.map({ (0...1000).contains($0) }) ?? true else {
+      throw ValidationError("--damping must be 0 to 1000")
     }
   }
 

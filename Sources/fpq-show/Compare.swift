@@ -26,10 +26,14 @@ struct Compare: ParsableCommand {
     help: ArgumentHelp("The picture compared with it, of the same size.", valueName: "B.png"))
   var second: String
 
-  @Option(help: ArgumentHelp("Exit with 2 when the PSNR is lower.", valueName: "dB"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Exit with 2 when the PSNR is lower.", valueName: "dB"))
   var minPsnr: Double?
 
-  @Option(help: ArgumentHelp("Exit with 2 when the SSIM is lower.", valueName: "0...1"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Exit with 2 when the SSIM is lower.", valueName: "0...1"))
   var minSsim: Double?
 
   @OptionGroup var options: TableOptions

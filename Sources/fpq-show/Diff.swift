@@ -19,7 +19,9 @@ struct Diff: ParsableCommand {
   @Argument(help: "What is compared with it; one of the two may be - (stdin).")
   var second: String
 
-  @Option(help: ArgumentHelp("Exit with 2 when a tensor has a lower SQNR.", valueName: "dB"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Exit with 2 when a tensor has a lower SQNR.", valueName: "dB"))
   var minSqnr: Double?
 
   @OptionGroup var options: TableOptions

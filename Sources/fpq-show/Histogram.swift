@@ -19,7 +19,7 @@ struct Histogram: ParsableCommand {
   @Argument(help: "The tensor's name, as ls prints it.")
   var tensor: String
 
-  @Option(help: "How many ranges, 1 to 1000.")
+  @Option(parsing: .unconditional, help: "How many ranges, 1 to 1000.")
   var bins = 40
 
   @Flag(help: "Bars grow with the logarithm of the count, so that tails are seen.")

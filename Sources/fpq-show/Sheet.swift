@@ -17,10 +17,10 @@ struct Sheet: ParsableCommand {
   @Option(name: [.short, .long], help: "PNG to write; - is stdout.")
   var output = "-"
 
-  @Option(help: "Pictures side by side in a row.")
+  @Option(parsing: .unconditional, help: "Pictures side by side in a row.")
   var columns = 8
 
-  @Option(help: "Pixels of the sheet for one of a picture, 1 to 16.")
+  @Option(parsing: .unconditional, help: "Pixels of the sheet for one of a picture, 1 to 16.")
   var scale = 2
 
   func validate() throws {

@@ -51,19 +51,20 @@ struct FpqStats: Tool {
   @Option(name: [.short, .long], help: "Statistics file to write; - is stdout.")
   var output = "-"
 
-  @Option(help: "Leave out the first prompts.")
+  @Option(parsing: .unconditional, help: "Leave out the first prompts.")
   var skip = 0
 
-  @Option(help: "Take at most so many prompts.")
+  @Option(parsing: .unconditional, help: "Take at most so many prompts.")
   var limit: Int?
 
-  @Option(help: "Tokens of each sample and step that enter the sums.")
+  @Option(parsing: .unconditional, help: "Tokens of each sample and step that enter the sums.")
   var tokensPerSample = 256
 
   @Flag(help: "Keep OUTPUT.resume up to date while running, and continue from it after a kill.")
   var resume = false
 
   @Option(
+    parsing: .unconditional,
     help: """
       Prompts between two writes of OUTPUT.resume (default: as often as costs a fiftieth of the time).
       """)
@@ -118,7 +119,7 @@ struct FpqStats: Tool {
     stage.prompts = try readPrompts(promptFile ?? "-")
     stage.sampling = sampling.options
     stage.text = text.options(sampling)
-    stage.seed = sampling.seed
+    stage.seed = sampling.seed.seed()
     stage.tokensPerSample = tokensPerSample
     stage.skip = skip
     stage.limit = limit

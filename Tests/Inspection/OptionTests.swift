@@ -52,4 +52,27 @@ struct OptionTests {
     let (row, column) = (try sheet([]), try sheet(["--columns", "1"]))
     #expect(row.width > row.height && column.height > column.width)
   }
+
+  /// Pictures of 2048 pixels a side, black left and white right: 16 of them are as many pixels as a
+  /// sheet may have, with the gaps too many.
+  @Test func `many large pictures are drawn smaller, one after the other`() throws {
+    let side = 2048
+    let row = (0..<side).flatMap { [UInt8](repeating: $0 < side / 2 ? 0 : 255, count: 3) }
+    let image = Image(
+      width: side, height: side, pixels: Array((0..<side).map { _ in row }.joined()))
+    let png = try here.write("a.png", image.pngData())
+    let made = try Shell.script(
+      "ulimit -v 1000000; fpq-show sheet $(yes '\(png)' | head -16) --columns 4 -o sheet.png",
+      in: here.path)
+    #expect(made.status == 0)
+    #expect(
+      made.error == "fpq-show: sheet: pictures are drawn at 1/2 of their size, as the sheet would "
+        + "be too large\n")
+    let sheet = try Image(png: here.file("sheet.png"))
+    #expect(sheet.width == 4 * side / 2 + 2 * 6 + 3 * 6)
+    // The first picture begins after the wide gap.
+    let first = (6 * sheet.width + 6) * 3
+    #expect(sheet.pixels[first] == 0 && sheet.pixels[first + side / 2 * 3 - 1] == 255)
+    #expect(sheet.pixels[first - 1] == 255)
+  }
 }

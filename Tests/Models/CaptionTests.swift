@@ -28,3 +28,18 @@ import Testing
 func `markup that Beautiful Soup refuses is no error`(_ prompt: String, _ cleaned: String) {
   #expect(cleanedPrompt(prompt) == cleaned)
 }
+
+/// Time grows with a prompt's length, not with its square, whatever it consists of: with that, each
+/// of these took minutes.
+@Test(
+  arguments: [
+    "a", "a.", "a-", "<", "<a", "<a b=\"", "<!--", "<![cdata[", "</", "<a>x", "</b>", "<br></br>",
+    "&", "&#", "&amp", "%", "1", "1x", "a1", "#1", "\"", "'", "@", "Σ.", "http", "a.com@", "a.png",
+    ".png", "free ", "download", "a. ", " ", "\\n", "Ã©", "\u{4E2D}", "e\u{301}", "\u{1B}[",
+  ])
+func `a long prompt`(_ piece: String) {
+  let prompt = "b " + String(repeating: piece, count: 100_000 / piece.unicodeScalars.count) + " c"
+  let start = ContinuousClock.now
+  _ = cleanedPrompt(prompt)
+  #expect(ContinuousClock.now - start < .seconds(20))
+}

@@ -69,7 +69,7 @@ func `ids are those of the libraries`(_ name: String) throws {
   #expect(tokenizer.suggestedLength == 300)
   #expect(tokenizer.size == 500)
   #expect(try tokenizer.encode("a photo", length: 1).ids == [tokenizer.endID])
-  #expect(throws: Failure("expected at least one token, found length 0")) {
+  #expect(throws: Failure("expected 1 ... 100000 tokens of a prompt, found length 0")) {
     try tokenizer.encode("a", length: 0)
   }
   for text in [

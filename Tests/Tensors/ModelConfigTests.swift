@@ -103,7 +103,7 @@ private enum Fruit: String, CaseIterable { case apple, pear = "the_pear" }
       problem(text) { $0 } == "config.json: expected a JSON object, found \(shown)")
   }
   #expect(problem("null") { $0 } == "config.json: expected a JSON object, found null")
-  #expect(problem("{\"k\": 1,}") { $0 } == "config.json: byte 8: expected '\"'")
+  #expect(problem("{\"k\": 1,}") { $0 } == "config.json: byte 8: expected '\"', found '}'")
 }
 
 @Test func `numbers that are not finite`() throws {

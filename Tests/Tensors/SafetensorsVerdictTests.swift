@@ -94,7 +94,7 @@ func `same verdict as the safetensors library`(_ verdict: Verdict) throws {
   ),
   ("header_length_beyond_file", "expected a header of 1000 bytes, found 110"),
   ("invalid_utf8", "expected UTF-8 in the header, found other bytes"),
-  ("length_only", "header byte 0: expected a digit, found the end"),
+  ("length_only", "header byte 0: expected a value, found the end"),
   ("header_trailing_comma", "header byte 110: expected '\"', found '}'"),
   ("header_is_list", "expected a JSON object as header, found a list"),
   ("metadata_number", "__metadata__: x: expected a string, found a number"),

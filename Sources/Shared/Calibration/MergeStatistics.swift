@@ -61,7 +61,7 @@ private func mergedEntry(_ name: String, _ parts: [Tensor]) -> SafetensorsWriter
     switch parts[0].dtype {
     case .f64: try total.withUnsafeBytes(sink)
     case .f32: try total.map(Float.init).withUnsafeBytes(sink)
-    case .i64: try total.map { Int64($0) }.withUnsafeBytes(sink)
+    case .i64: try total.map { Int64(clamping: $0) }.withUnsafeBytes(sink)
     default: throw Failure(parts[0].place, "expected F64, F32 or I64 statistics")
     }
   }

@@ -5,6 +5,7 @@ import Platform
 package struct RunArguments: ParsableArguments {
   @Option(
     name: [.customShort("t"), .long],
+    parsing: .unconditional,
     help: "Threads (default: all cores). Never changes the result.")
   package var threads: Int?
 

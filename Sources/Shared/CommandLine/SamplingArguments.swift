@@ -4,33 +4,45 @@ import Sampling
 /// How pictures are sampled: the options that `dit-run` and `fpq-stats` share, named as in
 /// diffusers.
 package struct SamplingArguments: ParsableArguments {
-  @Option(help: "Denoising steps, 1 to 1000 (default: 20 PixArt, 50 Hunyuan-DiT).")
+  @Option(
+    parsing: .unconditional,
+    help: "Denoising steps, 1 to 1000 (default: 20 PixArt, 50 Hunyuan-DiT).")
   package var steps: Int?
 
   @Option(
     name: [.customLong("guidance-scale"), .customLong("cfg-scale")],
+    parsing: .unconditional,
     help: "Classifier-free guidance; 1 and below is off (default: 4.5 PixArt, 5 Hunyuan-DiT).")
   package var guidanceScale: Float?
 
-  @Option(help: "How far guidance keeps the spread of the conditional output, 0 to 1.")
+  @Option(
+    parsing: .unconditional,
+    help: "How far guidance keeps the spread of the conditional output, 0 to 1.")
   package var guidanceRescale: Float = 0
 
-  @Option(name: [.short, .long], help: "What not to draw.")
+  @Option(name: [.short, .long], parsing: .unconditional, help: "What not to draw.")
   package var negativePrompt = ""
 
-  @Option(name: [.short, .long], help: "Seed of the first picture; the next ones count up.")
-  package var seed: UInt64 = 0
+  @Option(
+    name: [.short, .long], parsing: .unconditional,
+    help: "Seed of the first picture; the next ones count up. -1: drawn, and said.")
+  package var seed = SeedArgument(0)
 
-  @Option(name: [.customShort("W"), .long], help: "Pixels (default: the model's own size).")
+  @Option(
+    name: [.customShort("W"), .long], parsing: .unconditional,
+    help: "Pixels (default: the model's own size).")
   package var width: Int?
 
-  @Option(name: [.customShort("H"), .long], help: "Pixels (default: the model's own size).")
+  @Option(
+    name: [.customShort("H"), .long], parsing: .unconditional,
+    help: "Pixels (default: the model's own size).")
   package var height: Int?
 
   @Option(help: "dpmsolver++, ddim, euler, ddpm, unipc or lcm (default: the model's own).")
   package var scheduler: String?
 
   @Option(
+    parsing: .unconditional,
     help:
       "Tokens of a prompt that count, </s> included (default: 120 alpha, 300 Sigma; not for Hunyuan-DiT)."
   )
@@ -56,8 +68,13 @@ package struct SamplingArguments: ParsableArguments {
     if let steps, !(1...1000).contains(steps) {
       throw ValidationError("--steps must be 1 to 1000")
     }
-    guard guidanceScale?.isFinite ?? true else {
-      throw ValidationError("--guidance-scale must be a finite number")
+    guard guidanceScale.map({ (-1000...1000).contains($0) }) ?? true else {
+      throw ValidationError("--guidance-scale must be -1000 to 1000")
+    }
+    for (option, side) in [("--width", width), ("--height", height)] {
+      guard side.map({ (1...8192).contains($0) }) ?? true else {
+        throw ValidationError("\(option) must be 1 to 8192")
+      }
     }
     guard (0...1).contains(guidanceRescale) else {
       throw ValidationError("--guidance-rescale must be 0 to 1")

@@ -17,6 +17,7 @@ extension Tool {
     Interrupt.install()
     let code = outcome {
       try requireUTF8Arguments()
+      try checkTier()
       var command = try parseAsRoot()
       try command.run()
     }
@@ -39,18 +40,38 @@ extension Tool {
       let text = fullMessage(for: error, columns: helpColumns)
       switch code {
       case .success: return outcome { try Console.output(text + "\n") }
-      case .failure:
-        // What Foundation throws would be printed as a paragraph.
-        Console.say(Failure(message(for: error)).description)
+      case .failure: Console.say(foundationFailure(error).description)
       default: Console.show(text)
       }
       return code
     }
   }
 
+  /// What Foundation throws, with its file and its reason, which its own text leaves out.
+  private static func foundationFailure(_ error: any Error) -> Failure {
+    let details = (error as NSError).userInfo
+    let reason = (details[NSUnderlyingErrorKey] as? NSError).flatMap {
+      $0.domain == NSPOSIXErrorDomain
+        ? String(cString: strerror(Int32(clamping: $0.code))).lowercased() : nil
+    }
+    let path = details[NSFilePathErrorKey] as? String ?? (details[NSURLErrorKey] as? URL)?.path
+    guard let path else { return Failure(reason ?? message(for: error)) }
+    return Failure(path, "cannot be read or written: \(reason ?? message(for: error))")
+  }
+
   /// The same for every terminal: lines of examples, which stay below it, must be whole where they
   /// are copied from, and a terminal that is narrower wraps them without a line break in them.
   private static var helpColumns: Int { 80 }
+
+  /// Refuses a name in FPQ_TIER that the kernels, which take what they do not know for none, would
+  /// pass over in silence.
+  private static func checkTier() throws {
+    let known = ["scalar", "avx2", "avx512"]
+    let tier = ProcessInfo.processInfo.environment["FPQ_TIER"] ?? ""
+    guard tier.isEmpty || known.contains(tier) else {
+      throw Failure("FPQ_TIER", "expected \(known.joined(separator: " or ")), found \(tier)")
+    }
+  }
 
   /// Swift repairs arguments that are no UTF-8 without a word; a prompt or a file name would
   /// quietly be another.

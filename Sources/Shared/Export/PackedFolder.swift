@@ -121,7 +121,7 @@ package final class PackedFolder {
   /// Copies what the file `source` holds, also where it is a link.
   private func copy(_ source: String, to name: String) throws {
     slots.append(Interrupt.remember("\(temporary)/\(name)"))
-    let input = try InputFile(source, kind: "a file of the model")
+    let input = try InputFile(regular: source, kind: "a file of the model")
     defer { input.finish() }
     let output = try OutputFile("\(temporary)/\(name)")
     while true {

@@ -30,7 +30,7 @@ package struct PackedModel {
   /// by the layers that read it.
   package let sites: [String: [Tensor]]
   /// All other tensors of the float part; a transformer's in F16, or in BF16 where they have it or
-  /// are too large for F16; a text encoder's, which are few, as they are.
+  /// are too large or too small for F16; a text encoder's, which are few, as they are.
   package let others: [Tensor]
   package let metadata: StreamMetadata
   /// Of the float model's tensors.
@@ -106,7 +106,8 @@ package struct PackedModel {
 }
 
 extension Tensor {
-  /// F32 values as F16, or as BF16 when they are too large for F16; to nearest, ties to even.
+  /// F32 values as F16, or as BF16 when they are too large for F16, or all too small for its whole
+  /// precision; to nearest, ties to even.
   ///
   /// - Throws: `Failure` naming the tensor when a value is not finite.
   fileprivate func inSixteenBits() throws -> Tensor {
@@ -114,7 +115,9 @@ extension Tensor {
     guard values.allSatisfy(\.isFinite) else {
       throw Failure(name, "expected finite numbers, found NaN or infinity")
     }
-    if values.contains(where: { !Float16($0).isFinite }) {
+    let largest = values.reduce(0) { max($0, abs($1)) }
+    let isSmall = largest > 0 && largest < Float(Float16.leastNormalMagnitude)
+    if isSmall || values.contains(where: { !Float16($0).isFinite }) {
       // Round to nearest, ties to even, by adding half of what is cut off.
       let halves = values.map { value in
         let bits = value.bitPattern

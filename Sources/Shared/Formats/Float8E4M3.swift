@@ -1,3 +1,5 @@
+import Platform
+
 /// Rounding to Float8 E4M3 without infinities (OCP E4M3FN), the type of NVFP4's scales.
 package enum Float8E4M3 {
   /// The smallest positive value, a subnormal, and the largest.
@@ -15,10 +17,10 @@ package enum Float8E4M3 {
   package static func bits(_ value: Double) -> UInt8 {
     let sign: UInt8 = value < 0 ? 0x80 : 0
     let magnitude = abs(value)
-    guard magnitude >= 0x1p-6 else { return sign | UInt8(magnitude / smallest) }
+    guard magnitude >= 0x1p-6 else { return sign | UInt8(clamping: magnitude / smallest) }
     let exponent = Int(magnitude.exponent)
     let mantissa =
-      UInt8(magnitude / Double(sign: .plus, exponent: exponent, significand: 1) * 8) - 8
-    return sign | UInt8(exponent + 7) << 3 | mantissa
+      UInt8(clamping: magnitude / Double(sign: .plus, exponent: exponent, significand: 1) * 8) & 7
+    return sign | UInt8(clamping: exponent + 7) << 3 | mantissa
   }
 }

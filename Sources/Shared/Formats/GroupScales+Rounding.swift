@@ -65,7 +65,7 @@ extension GroupScales {
             for k in self.range(group) {
               let isNegativeZero = v[k] == 0 && v[k].sign == .minus
               target[row * columns + k] =
-                isNegativeZero ? format.signBit : table.code(Int32(v[k]))
+                isNegativeZero ? format.signBit : table.code(Int32(clamping: v[k]))
             }
           }
         }

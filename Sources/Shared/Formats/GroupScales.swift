@@ -23,6 +23,20 @@ package struct GroupScales: Sendable, Equatable {
       let global = Float(largest / top)
       return .stored(global: global.isNormal ? global : .leastNormalMagnitude)
     }
+
+    /// With a global scale for a type that needs none beside its scales, where it holds one of
+    /// them badly: a power of two, which rounds nothing, that puts the largest of `scales` near the
+    /// top.
+    ///
+    /// Weights of which a part is multiplied by 2^-22, and what reads them by 2^22, make the same
+    /// picture in floats; F16's scales would leave nothing of that part.
+    package static func stored(shifting scales: GroupScales) -> Precision {
+      let largest = (scales.scales + scales.negativeScales).reduce(0) { max($0, abs($1)) }
+      guard largest > 0 else { return .stored(global: 1) }
+      let top = Int(scales.layout.scales.largest.exponent) - 1
+      let exponent = max(Int(Float.leastNormalMagnitude.exponent), Int(largest.exponent) - top)
+      return .stored(global: Float(sign: .plus, exponent: exponent, significand: 1))
+    }
   }
 
   package let layout: WeightLayout
@@ -152,6 +166,15 @@ package struct GroupScales: Sendable, Equatable {
     return made
   }
 
+  /// Whether the type in which scales are stored cuts one of them, or leaves it so few bits that
+  /// what is rounded with it is lost.
+  package var areHeldBadly: Bool {
+    let type = layout.scales
+    return (scales + negativeScales).contains {
+      $0 != 0 && (abs($0) < type.smallestKept || abs($0) >= type.largest)
+    }
+  }
+
   /// The columns of `group`.
   package func range(_ group: Int) -> Range<Int> {
     (group * groupSize)..<min(columns, (group + 1) * groupSize)
@@ -165,7 +188,7 @@ package struct GroupScales: Sendable, Equatable {
       // scale).
       let scale = stored((high - low) / largest)
       let zero = scale > 0 ? (-low / scale).rounded(.toNearestOrEven) : 0
-      return Group(scale: scale, negativeScale: scale, zero: UInt8(min(zero, largest)))
+      return Group(scale: scale, negativeScale: scale, zero: UInt8(clamping: min(zero, largest)))
     }
     let sides = layout.sides
     if sides == .two {

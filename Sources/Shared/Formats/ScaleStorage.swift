@@ -38,6 +38,15 @@ package enum ScaleStorage: String, Sendable, CaseIterable {
     }
   }
 
+  /// Scales below this lose more than 3% to rounding, which is seen beside codes of 4 bits; where
+  /// one stands beside a global scale, that scale is chosen so that it does not matter.
+  package var smallestKept: Double {
+    switch self {
+    case .f16: 0x1p-20
+    case .e4m3: 0
+    }
+  }
+
   /// The value nearest to `scale` > 0: at most `largest`, and at least the smallest above 0, so
   /// that no nonzero group vanishes.
   package func rounded(_ scale: Double) -> Double {

@@ -27,7 +27,7 @@ package struct Histogram {
       for value in values where value.isFinite {
         // Halves, because the range of doubles is wider than a double.
         let place = low == high ? 0 : (value / 2 - low / 2) / (high / 2 - low / 2)
-        counts[min(bins - 1, Int(place * Double(bins)))] += 1
+        counts[min(bins - 1, Int(clamping: place * Double(bins)))] += 1
       }
       return counts
     }
@@ -50,7 +50,7 @@ package struct Histogram {
     let full = scale(counts.max() ?? 0)
     var table = Table(["from", "to", "count"] + (style == .aligned ? ["bar"] : []))
     for (bin, count) in counts.enumerated() {
-      let length = full > 0 ? Int((scale(count) / full * Double(barWidth)).rounded()) : 0
+      let length = full > 0 ? Int(clamping: (scale(count) / full * Double(barWidth)).rounded()) : 0
       let bar = Table.Cell.text(String(repeating: "#", count: length))
       table.append(
         [.number(border(bin)), .number(border(bin + 1)), .integer(count)]

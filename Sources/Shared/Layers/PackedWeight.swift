@@ -39,7 +39,8 @@ package struct PackedWeight: Sendable {
       let values = try layout.unpack(
         zeros: packed.bytes, rows: outputs, columns: inputs, place: packed.place)
       return Tensor(
-        name: packed.name, dtype: .u8, shape: [outputs, layout.groups(inputs)], values: values)
+        name: packed.name, dtype: .u8, shape: [outputs, layout.groups(inputs)],
+        origin: packed.origin, values: values)
     }
     let codes = try PackedWeight.readable(codes, layout, outputs: outputs, inputs: inputs)
     let tensorScale = try tensors.globalScale?.floats()[0] ?? 1
@@ -74,7 +75,7 @@ package struct PackedWeight: Sendable {
     let unpacked = try layout.unpack(
       codes.bytes, rows: outputs, columns: inputs, place: codes.place)
     return Tensor(
-      name: codes.name, dtype: .i8, shape: [outputs, inputs],
+      name: codes.name, dtype: .i8, shape: [outputs, inputs], origin: codes.origin,
       values: unpacked.map { Int8(layout.format.decode($0)) })
   }
 
@@ -82,7 +83,7 @@ package struct PackedWeight: Sendable {
   private static func halves(_ scales: Tensor) throws -> Tensor {
     guard scales.dtype != .f16 else { return scales }
     return Tensor(
-      name: scales.name, dtype: .f16, shape: scales.shape,
+      name: scales.name, dtype: .f16, shape: scales.shape, origin: scales.origin,
       values: try scales.floats().map { Float16($0) })
   }
 

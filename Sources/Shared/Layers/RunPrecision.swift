@@ -1,4 +1,5 @@
 import Formats
+import Platform
 import Streams
 
 /// What inner values are rounded to while a model runs, where that is not what the packed model
@@ -17,6 +18,18 @@ package struct RunPrecision: Sendable {
   package var attention: AttentionFormat?
 
   package init() {}
+
+  /// Refuses static activations in a float model, which has no scales for them.
+  ///
+  /// - Throws: `Failure` naming the format.
+  package func check(of packed: PackedLayout?) throws {
+    guard packed == nil, case .use(let format?) = activations, format.granularity == .static else {
+      return
+    }
+    throw Failure(
+      "activations \(format): expected a scale found online, as \(format.format):token; "
+        + "a float model has no static scales")
+  }
 
   /// The activation format that layers of `packed` without one of their own, or the blocks of a
   /// float model (nil), run with.

@@ -9,8 +9,10 @@ package struct StoredLayers {
 
   /// - Throws: `Failure` for a file of these tools that is no packed one.
   package init(_ source: any TensorSource) throws {
-    self.source = source
     packed = StreamMetadata.isStream(source) ? try PackedLayout(of: source) : nil
+    // Rounding inputs would hide that one of the few float numbers of a packed layer is none. Of
+    // float weights, which may be 19 GB, only what they make of texts is looked at.
+    self.source = packed == nil ? source : FiniteTensors(source)
   }
 
   /// The layer of `role`, its weight mapped.

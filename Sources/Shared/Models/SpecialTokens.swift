@@ -75,8 +75,9 @@ struct SpecialTokens: Sendable {
       scalar.map { $0 == "_" || $0.properties.isAlphabetic || $0.properties.numericType != nil }
         ?? false
     }
-    let before = String(decoding: bytes[..<range.lowerBound], as: UTF8.self)
-    let after = String(decoding: bytes[range.upperBound...], as: UTF8.self)
+    // A character is at most 4 bytes.
+    let before = String(decoding: bytes[..<range.lowerBound].suffix(4), as: UTF8.self)
+    let after = String(decoding: bytes[range.upperBound...].prefix(4), as: UTF8.self)
     return !isOfWord(before.unicodeScalars.last) && !isOfWord(after.unicodeScalars.first)
   }
 }

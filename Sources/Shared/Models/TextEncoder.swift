@@ -22,7 +22,8 @@ package protocol TextEncoder {
   ///   - observer: sees the blocks' outputs and the linear layers' inputs, text by text.
   ///   - didFinishBlock: called after each block.
   /// - Returns: [samples * length][width] of each text.
-  /// - Throws: `Failure` for an id outside the vocabulary, and what `didFinishBlock` throws.
+  /// - Throws: `Failure` for an id outside the vocabulary, for states that are not finite, and what
+  ///   `didFinishBlock` throws.
   func encode(
     _ texts: [TextBatch], observer: (any LayerObserver)?, didFinishBlock: () throws -> Void
   ) throws -> [Matrix]

@@ -44,8 +44,9 @@ struct EmbedsCache {
     let place = "\(path)/\(name)"
     guard FileManager.default.fileExists(atPath: place) else { return nil }
     do {
-      let file = try SafetensorsFile(place)
+      let file = try SafetensorsFile(regular: place)
       let tensor = try file.tensor("states", shape: [tokens, channels])
+      try tensor.requireFinite()
       guard try EmbedsCache.digest(of: tensor) == file.metadata["fpq.sha256"] else {
         throw Failure(tensor.place, "expected the bytes that were written, found others")
       }

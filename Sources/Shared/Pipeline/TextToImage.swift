@@ -59,9 +59,21 @@ package final class TextToImage {
     let factor = autoencoder.config.downsampling
     let native = transformer.sampleSize * factor
     let asked = ResolutionBin(height: options.height ?? native, width: options.width ?? native)
-    (sampled, output) = try profile.sizes.sizes(
-      for: asked, sampleSize: transformer.sampleSize, unit: factor * transformer.patchSize,
-      binning: options.usesResolutionBinning)
+    guard autoencoder.config.latentChannels == transformer.latentChannels,
+      autoencoder.config.outChannels == 3
+    else {
+      throw Failure(
+        autoencoder.path,
+        "expected 3 channels from latents of \(transformer.latentChannels), found "
+          + "\(autoencoder.config.outChannels) from \(autoencoder.config.latentChannels)")
+    }
+    do {
+      (sampled, output) = try profile.sizes.sizes(
+        for: asked, sampleSize: transformer.sampleSize, unit: factor * transformer.patchSize,
+        binning: options.usesResolutionBinning)
+    } catch let failure as Failure where options.width == nil && options.height == nil {
+      throw Failure("\(source.config.path): sample_size", failure.description)
+    }
     if output != asked {
       Console.say(
         "size \(asked.width)x\(asked.height): pictures will be \(output.width)x\(output.height)")
@@ -108,7 +120,7 @@ package final class TextToImage {
   ///   - observer: sees the inputs of the layers; the graph does no extra work without one.
   ///   - willStart: called before every step, and with nil before the text is prepared.
   /// - Returns: the final latents, shaped as `latents`.
-  /// - Throws: `Failure` naming the tensor when they are not finite.
+  /// - Throws: `Failure` naming the step at which a prediction or the latents are not finite.
   package func denoise(
     _ latents: Latents, prompt: EncodedPrompt, negative: EncodedPrompt?, generator: TorchGenerator,
     observer: (any LayerObserver)? = nil, willStart: (_ step: DenoisingStep?) -> Void = { _ in }
@@ -129,6 +141,11 @@ package final class TextToImage {
         input.repeated(prompts.count),
         timesteps: Array(repeating: timestep, count: prompts.count), text: text,
         conditions: conditions, observer: observer)
+      func notFinite(_ what: String) -> Failure {
+        weights.notFinite(
+          "\(what) at step \(index + 1) of \(steps) for \(JSON.quote(prompt.prompt))")
+      }
+      guard output.values.allSatisfy(\.isFinite) else { throw notFinite("prediction") }
       // The transformer may also predict a variance, in channels that sampling drops.
       let halves = prompts.indices.map { matrix(output.sample($0, channels: latents.channels)) }
       var noise = halves[0]
@@ -140,12 +157,9 @@ package final class TextToImage {
         }
       }
       x = scheduler.step(noise, index: index, latents: x, generators: [generator])
+      guard x.isFinite else { throw notFinite("latents") }
     }
-    let final = x.values
-    guard final.allSatisfy(\.isFinite) else {
-      throw weights.notFinite("latents for \(prompt.prompt)")
-    }
-    return latents.with(final)
+    return latents.with(x.values)
   }
 
   private func makeScheduler() throws -> any Scheduler {
@@ -159,8 +173,15 @@ package final class TextToImage {
   }
 
   /// [3][height][width] of the size that is sampled, about -1...1.
+  ///
+  /// - Throws: `Failure` naming the autoencoder when they are not finite.
   func decodePixels(_ latents: Latents) throws -> [Float] {
-    options.tilesDecoding ? try autoencoder.decodeTiled(latents) : autoencoder.decode(latents)
+    let pixels =
+      options.tilesDecoding ? try autoencoder.decodeTiled(latents) : autoencoder.decode(latents)
+    guard pixels.allSatisfy(\.isFinite) else {
+      throw Failure(autoencoder.path, "expected finite pixels, found NaN or infinity")
+    }
+    return pixels
   }
 
   /// Decodes the latents of one sample to a picture of the size `output`.
@@ -173,7 +194,7 @@ package final class TextToImage {
         for channel in 0..<3 {
           // As diffusers: to 0...1, clamp, to 0...255, round half to even.
           let value = min(max(pixels[channel * plane + pixel] * 0.5 + 0.5, 0), 1) * 255
-          buffer[pixel * 3 + channel] = UInt8(value.rounded(.toNearestOrEven))
+          buffer[pixel * 3 + channel] = UInt8(clamping: value.rounded(.toNearestOrEven))
         }
       }
       count = plane * 3

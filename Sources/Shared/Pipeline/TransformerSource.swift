@@ -62,12 +62,13 @@ package struct TransformerSource {
   ///   - other: weights that are read instead of the source's own, whose names and shapes they
   ///     have.
   /// - Returns: the transformer, its weights mapped.
-  /// - Throws: `Failure` naming the tensor that is missing or does not fit, that of a block which
-  ///   the configuration does not count, or that of a packed model which nothing reads.
+  /// - Throws: `Failure` naming the tensor that is missing, does not fit, or is not finite, that of a
+  ///   block which the configuration does not count, or that of a packed model which nothing reads.
   package func transformer(
     _ precision: RunPrecision = RunPrecision(), reading other: (any TensorSource)? = nil
   ) throws -> any DiffusionTransformer {
-    let weights = WatchedTensors(other ?? self.weights)
+    try precision.check(of: packed)
+    let weights = WatchedTensors(FiniteTensors(other ?? self.weights))
     let parts = TransformerParts(
       config: config, weights: weights, attention: try precision.attention(of: packed)
     ) { role, inputs, outputs in

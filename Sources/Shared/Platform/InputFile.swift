@@ -40,17 +40,38 @@ package struct InputFile {
 
   package func finish() { close(descriptor) }
 
-  /// All bytes of the file `path`, of which there are at most 2^28.
+  /// Opens the regular file `path`, as the files of a model folder are.
   ///
-  /// - Throws: `Failure` when it cannot be read, is longer, or stands for another file (Git LFS).
-  package static func contents(of path: String, kind: String) throws -> Data {
-    let file = try InputFile(path, kind: kind)
-    defer { file.finish() }
-    let limit = 1 << 28
-    let bytes = try file.read(atMost: limit + 1)
-    guard bytes.count <= limit else {
-      throw Failure(path, "expected \(kind), found more than \(limit) bytes")
+  /// Opening a pipe that nobody writes to would wait for ever, and a device has no end.
+  ///
+  /// - Throws: `Failure` for anything else, and as above.
+  package init(regular path: String, kind: String) throws {
+    var status = stat()
+    if stat(path, &status) == 0 {
+      let found: String? =
+        switch status.st_mode & S_IFMT {
+        case S_IFIFO: "a named pipe"
+        case S_IFCHR, S_IFBLK: "a device"
+        case S_IFSOCK: "a socket"
+        default: nil
+        }
+      if let found { throw Failure(path, "expected \(kind), found \(found)") }
     }
+    try self.init(path, kind: kind)
+  }
+
+  /// All bytes of the regular file `path`, of which there are at most 2^26.
+  ///
+  /// - Throws: `Failure` when it cannot be read, is longer, no regular file, or stands for another
+  ///   file (Git LFS).
+  package static func contents(of path: String, kind: String) throws -> Data {
+    let file = try InputFile(regular: path, kind: kind)
+    defer { file.finish() }
+    let limit = 1 << 26
+    guard let size = file.size, size <= limit else {
+      throw Failure(path, "expected \(kind), found \(file.size ?? 0) bytes, more than \(limit)")
+    }
+    let bytes = try file.read(atMost: limit)
     guard !bytes.starts(with: Array("version https://git-lfs".utf8)) else {
       throw Failure(path, "expected \(kind), found a Git LFS pointer")
     }

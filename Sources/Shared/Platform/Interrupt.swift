@@ -2,6 +2,8 @@ import CSignals
 
 /// Removes unfinished output when the process is ended early, which then dies of the same signal.
 ///
+/// So does an allocation that fails, with one line instead of a signal and exit code 1.
+///
 /// For SIGINT (Ctrl-C), SIGTERM and SIGHUP, and for SIGPIPE too: it ends us quietly, as it ends
 /// `cat`, but a tool that lists on stdout while it writes a file must not leave that file behind.
 package enum Interrupt {

@@ -27,6 +27,25 @@ package struct Image: Equatable, Sendable {
     try self.init(pngBytes: bytes, place: place)
   }
 
+  /// The size that the header of the file at `path` says, nil for a stream, which stays as it is.
+  ///
+  /// - Throws: `Failure` for another file than a PNG, and for more pixels than are read.
+  package static func size(png path: String) throws -> (width: Int, height: Int)? {
+    let input = try InputFile(path, kind: "a PNG image")
+    defer { input.finish() }
+    guard input.size != nil, path != "-" else { return nil }
+    let start = try input.read(atMost: PNGChunks.sizeEnd)
+    guard let size = PNGChunks.size(in: start) else {
+      throw Failure(input.place, "expected a PNG image, found another file")
+    }
+    guard size.width * size.height <= largestPixelCount else {
+      throw Failure(
+        input.place,
+        "expected at most \(largestPixelCount) pixels, found \(size.width)x\(size.height)")
+    }
+    return size
+  }
+
   /// The bytes of a file that starts as a PNG does, and its name for messages.
   package static func contents(png path: String) throws -> (bytes: [UInt8], place: String) {
     let input = try InputFile(path, kind: "a PNG image")

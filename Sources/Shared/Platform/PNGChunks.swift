@@ -9,6 +9,16 @@ package enum PNGChunks {
   /// Where the first chunk, IHDR, ends: signature, length, type, 13 bytes, checksum.
   private static let headerEnd = 8 + 4 + 4 + 13 + 4
 
+  /// Where width and height end in the header.
+  static let sizeEnd = 8 + 4 + 4 + 8
+
+  /// Width and height of a PNG file that starts with `bytes`; nil for another file.
+  static func size(in bytes: [UInt8]) -> (width: Int, height: Int)? {
+    guard bytes.count >= sizeEnd, bytes.starts(with: signature) else { return nil }
+    func number(_ start: Int) -> Int { bytes[start..<(start + 4)].reduce(0) { $0 << 8 | Int($1) } }
+    return (number(sizeEnd - 8), number(sizeEnd - 4))
+  }
+
   /// `file` with text chunks after its header.
   static func inserting(
     _ text: [(key: String, value: String)], into file: [UInt8]

@@ -58,7 +58,7 @@ package final class Progress: Sendable {
 
   /// What is drawn when `done` units took `elapsed` seconds.
   package func line(done: Int, elapsed: Double) -> String {
-    let filled = total > 0 ? min(20, max(0, Int(20 * Double(done) / Double(total)))) : 20
+    let filled = total > 0 ? min(20, max(0, Int(clamping: 20 * Double(done) / Double(total)))) : 20
     let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: 20 - filled)
     let rate = Double(done) / max(elapsed, .leastNormalMagnitude)
     let left = rate > 0 ? Progress.clock(Double(total - done) / rate) : "?"
@@ -67,8 +67,8 @@ package final class Progress: Sendable {
   }
 
   static func clock(_ seconds: Double) -> String {
-    // Int would trap on an infinite or absurd time; a year is long enough to say.
-    let whole = Int(min(max(0, seconds), 31_536_000).rounded())
+    // A year is long enough to say.
+    let whole = Int(clamping: min(max(0, seconds), 31_536_000).rounded())
     return whole >= 3600
       ? String(format: "%d:%02d:%02d", whole / 3600, whole / 60 % 60, whole % 60)
       : String(format: "%d:%02d", whole / 60, whole % 60)

@@ -39,7 +39,9 @@ package func folderContents(_ path: String) throws -> [String] {
   let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
   guard descriptor >= 0 else { throw Failure(path, "cannot be read: \(systemReason())") }
   close(descriptor)
-  return try FileManager.default.contentsOfDirectory(atPath: path).sorted()
+  do { return try FileManager.default.contentsOfDirectory(atPath: path).sorted() } catch {
+    throw Failure(path, "cannot be read: \(systemReason())")
+  }
 }
 
 /// Whether the call that just failed should be made again: it was interrupted, or the descriptor is

@@ -33,13 +33,10 @@ final class LatentConsistency: Scheduler {
         config.path,
         "original_inference_steps: expected at least the steps, \(steps), found \(distilled)")
     }
-    let scaling = Float(try config.double("timestep_scaling") ?? 10)
-    guard scaling.isFinite else {
-      throw Failure(config.path, "timestep_scaling: expected a finite number, found \(scaling)")
-    }
+    let scaling = Float(try config.number("timestep_scaling", in: 0.001...1e6, default: 10))
     // Every count / distilled-th training step, of these `steps` evenly spaced by index.
     let (stride, part) = (schedule.count / distilled, Double(distilled) / Double(steps))
-    let visited = (0..<steps).map { (distilled - Int(Double($0) * part)) * stride - 1 }
+    let visited = (0..<steps).map { (distilled - Int(clamping: Double($0) * part)) * stride - 1 }
     timesteps = visited.map { Float($0) }
     let levels = visited.map { schedule.alphasCumprod[$0] }
     try prediction.requireSignal(levels, config)

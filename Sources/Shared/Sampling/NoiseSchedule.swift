@@ -28,11 +28,11 @@ package struct NoiseSchedule: Sendable {
     guard (2...100_000).contains(count) else {
       throw Failure(config.path, "num_train_timesteps: expected 2 ... 100000, found \(count)")
     }
-    let first = try config.double("beta_start") ?? defaults.first
-    let last = try config.double("beta_end") ?? defaults.last
-    guard first > 0, first <= last, last < 1 else {
+    let first = try config.number("beta_start", in: 1e-12...1, default: defaults.first)
+    let last = try config.number("beta_end", in: 1e-12...1, default: defaults.last)
+    guard first <= last, last < 1 else {
       throw Failure(
-        config.path, "expected 0 < beta_start <= beta_end < 1, found \(first) and \(last)")
+        config.path, "beta_end: expected beta_start <= beta_end < 1, found \(first) and \(last)")
     }
     try config.refuse("trained_betas")
     let trained: [Float]
@@ -94,7 +94,7 @@ package struct NoiseSchedule: Sendable {
 
   /// The noise level at a timestep that may lie between two, or beyond the last (`numpy.interp`).
   func sigma(at timestep: Double) -> Double {
-    let low = min(max(0, Int(timestep)), count - 1)
+    let low = min(max(0, Int(clamping: timestep)), count - 1)
     let high = min(low + 1, count - 1)
     let part = min(max(0, timestep - Double(low)), 1)
     let (a, b) = (Double(sigmas[low]), Double(sigmas[high]))

@@ -21,8 +21,8 @@ package func resizedAndCropped(
   let ratio = max(
     Double(target.height) / Double(height), Double(target.width) / Double(width))
   // Python truncates; where that loses a pixel to rounding, the target must still be covered.
-  let resizedHeight = max(target.height, Int(Double(height) * ratio))
-  let resizedWidth = max(target.width, Int(Double(width) * ratio))
+  let resizedHeight = max(target.height, Int(clamping: Double(height) * ratio))
+  let resizedWidth = max(target.width, Int(clamping: Double(width) * ratio))
   let rows = taps(from: height, to: resizedHeight)
     .dropFirst((resizedHeight - target.height) / 2).prefix(target.height)
   let columns = taps(from: width, to: resizedWidth)
@@ -50,7 +50,7 @@ private func taps(from input: Int, to output: Int) -> [(low: Int, high: Int, par
   let scale = Float(input) / Float(output)
   return (0..<output).map { position in
     let center = max(0, scale * (Float(position) + 0.5) - 0.5)
-    let low = min(Int(center), input - 1)
+    let low = min(Int(clamping: center), input - 1)
     return (low, min(low + 1, input - 1), min(max(0, center - Float(low)), 1))
   }
 }

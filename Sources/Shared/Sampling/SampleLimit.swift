@@ -13,18 +13,11 @@ enum SampleLimit {
   /// Reads `thresholding` and, where the class has it, `clip_sample`; thresholding goes before.
   init(_ config: ModelConfig, clipsByDefault: Bool?) throws {
     if try config.bool("thresholding") ?? false {
-      let ratio = try config.double("dynamic_thresholding_ratio") ?? 0.995
-      let largest = try config.double("sample_max_value") ?? 1
-      guard (0...1).contains(ratio), largest >= 1 else {
-        throw Failure(
-          config.path, "expected dynamic_thresholding_ratio in 0 ... 1 and sample_max_value >= 1")
-      }
+      let ratio = try config.number("dynamic_thresholding_ratio", in: 0...1, default: 0.995)
+      let largest = try config.number("sample_max_value", in: 1...1e6, default: 1)
       self = .threshold(ratio: Float(ratio), largest: Float(largest))
     } else if let clipsByDefault, try config.bool("clip_sample") ?? clipsByDefault {
-      let range = try config.double("clip_sample_range") ?? 1
-      guard range > 0 else {
-        throw Failure(config.path, "clip_sample_range: expected more than 0, found \(range)")
-      }
+      let range = try config.number("clip_sample_range", in: 0.001...1e6, default: 1)
       self = .clip(Float(range))
     } else {
       self = .none
@@ -57,7 +50,7 @@ enum SampleLimit {
   static func quantile(_ values: [Float], _ ratio: Float) -> Float {
     let sorted = values.sorted()
     let rank = ratio * Float(sorted.count - 1)
-    let low = Int(rank)
+    let low = Int(clamping: rank)
     let high = min(low + 1, sorted.count - 1)
     let part = rank - Float(low)
     return sorted[low] + part * (sorted[high] - sorted[low])

@@ -33,6 +33,11 @@ package enum SizePolicy: Sendable {
   package func sizes(
     for asked: ResolutionBin, sampleSize: Int, unit: Int, binning: Bool
   ) throws -> (sampled: ResolutionBin, output: ResolutionBin) {
+    let expected = "expected multiples of \(unit) up to 8192"
+    // Before binning too: a picture is resized to any size that is asked for.
+    guard [asked.width, asked.height].allSatisfy({ (1...8192).contains($0) }) else {
+      throw Failure("size \(asked.width)x\(asked.height): \(expected)")
+    }
     let mapped: (sampled: ResolutionBin, output: ResolutionBin)
     switch self {
     case .aspectRatioBins:
@@ -51,8 +56,7 @@ package enum SizePolicy: Sendable {
     }
     let sides = [mapped.sampled.width, mapped.sampled.height]
     guard sides.allSatisfy({ $0 > 0 && $0 % unit == 0 && $0 <= 8192 }) else {
-      throw Failure(
-        "size \(asked.width)x\(asked.height): expected multiples of \(unit) up to 8192")
+      throw Failure("size \(asked.width)x\(asked.height): \(expected)")
     }
     return mapped
   }

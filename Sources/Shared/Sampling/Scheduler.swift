@@ -122,11 +122,12 @@ func tableIndices(
   _ timesteps: [Double], schedule: NoiseSchedule, config: ModelConfig
 ) throws -> [Int] {
   try timesteps.map { timestep in
-    guard timestep >= 0, Int(timestep) < schedule.count else {
+    let index = Int(clamping: timestep)
+    guard timestep >= 0, index < schedule.count else {
       throw Failure(
         config.path,
-        "steps_offset: expected timesteps below \(schedule.count), found \(Int(timestep))")
+        "steps_offset: expected timesteps below \(schedule.count), found \(index)")
     }
-    return Int(timestep)
+    return index
   }
 }

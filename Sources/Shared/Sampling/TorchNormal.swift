@@ -1,3 +1,5 @@
+import Platform
+
 /// The Box-Muller pair of PyTorch's AVX2 `normal_fill`, bit for bit on every processor.
 ///
 /// Logarithm, sine and cosine are Cephes' in single precision as in avx_mathfun, with multiply-adds
@@ -32,7 +34,7 @@ enum TorchNormal {
   /// sin(x) and cos(x) for 0 <= x <= 2 pi: x taken to the nearest even multiple of pi/4 in three
   /// parts.
   private static func sineAndCosine(_ angle: Float) -> (sine: Float, cosine: Float) {
-    let octant = (Int32(angle * 1.27323954473516) + 1) & ~1
+    let octant = (Int32(clamping: angle * 1.27323954473516) + 1) & ~1
     let multiple = Float(octant)
     let x = angle.addingProduct(multiple, -0.78515625)
       .addingProduct(multiple, -2.4187564849853515625e-4)

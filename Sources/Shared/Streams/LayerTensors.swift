@@ -5,7 +5,8 @@ import Tensors
 /// What a quantized layer `L` has beside its codes, under the same names in a codes stream and in a
 /// packed model.
 ///
-/// `L.scales` F16 or F8_E4M3 [N][groups], with F8_E4M3 also `L.global_scale` F32 [];
+/// `L.scales` F16 or F8_E4M3 [N][groups], with F8_E4M3, and with F16 where that
+/// alone would lose some of them, also `L.global_scale` F32 [];
 /// `L.negative_scales`, of the same type, where levels below zero have their own; `L.zeros` U8 for
 /// layouts with zero points; `L.down` F16 [rank][K] and `L.up` F16 [N][rank] of a low-rank branch;
 /// and, shared by the layers of an input site `S`, `S.center` F16 [K], `S.smooth` F16 [K] and
@@ -59,8 +60,10 @@ package struct LayerTensors: Sendable {
     scales = try tensor("\(layer).scales", type, [outputs, groups])
     negativeScales =
       layout.isTwoSided ? try tensor("\(layer).negative_scales", type, [outputs, groups]) : nil
+    let global = "\(layer).global_scale"
     globalScale =
-      layout.scales.isBesideGlobal ? try tensor("\(layer).global_scale", .f32, []) : nil
+      layout.scales.isBesideGlobal || source.find(global) != nil
+      ? try tensor(global, .f32, []) : nil
     let zeroShape =
       isPacked ? layout.packedZeros(rows: outputs, columns: inputs) : [outputs, groups]
     zeros = layout.hasZeroPoints ? try tensor("\(layer).zeros", .u8, zeroShape) : nil
@@ -109,7 +112,7 @@ extension LayerTensors {
     if scales.layout.isTwoSided {
       tensors.append(tensor("negative_scales", scales.negativeScales))
     }
-    if type.isBesideGlobal {
+    if type.isBesideGlobal || global != 1 {
       tensors.append(
         Tensor(name: "\(layer).global_scale", dtype: .f32, shape: [], values: [global]))
     }

@@ -80,7 +80,8 @@ package final class StatisticsFile {
     }
     return SiteStatistics(
       site: site, gram: gram, sum: sum, absmax: try source.tensor("\(seen).absmax").floats(),
-      stepAbsmax: try source.find("\(seen).step_absmax")?.floats() ?? [], count: Int(count),
+      stepAbsmax: try source.find("\(seen).step_absmax")?.floats() ?? [],
+      count: Int(clamping: count),
       histogram: try histogram(of: seen))
   }
 
@@ -95,7 +96,7 @@ package final class StatisticsFile {
     guard tensor.dtype == .i64, counts.allSatisfy({ (0...0x1p53).contains($0) }) else {
       throw Failure(tensor.place, "expected I64 counts, found \(tensor.dtype.rawValue) or others")
     }
-    return MagnitudeHistogram(counts: counts.map { Int64($0) })
+    return MagnitudeHistogram(counts: counts.map { Int64(clamping: $0) })
   }
 
   /// What to write for a site that was never seen.

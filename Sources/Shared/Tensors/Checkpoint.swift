@@ -54,7 +54,7 @@ package final class Checkpoint: TensorSource, Sendable {
     path = folder
     let chosen = try Checkpoint.chosen(in: folder, variant: variant)
     if chosen.kind == .whole {
-      let file = try SafetensorsFile("\(folder)/\(chosen.name)")
+      let file = try SafetensorsFile(regular: "\(folder)/\(chosen.name)")
       files = [file]
       home = Dictionary(uniqueKeysWithValues: file.names.map { ($0, file) })
     } else {
@@ -140,7 +140,7 @@ package final class Checkpoint: TensorSource, Sendable {
           index,
           "\(member.key): expected the name of a shard in the same folder, found \(member.value)")
       }
-      let shard = try opened[name] ?? SafetensorsFile("\(folder)/\(name)")
+      let shard = try opened[name] ?? SafetensorsFile(regular: "\(folder)/\(name)")
       opened[name] = shard
       // Opens the tensor, which also refuses one that no array can hold.
       _ = try shard.tensor(member.key)

@@ -15,7 +15,7 @@ extension Digest {
   ///
   /// - Throws: `Failure` for a file that cannot be read.
   package func add(fileAt path: String) throws {
-    let file = try InputFile(path, kind: "a file")
+    let file = try InputFile(regular: path, kind: "a file")
     defer { file.finish() }
     let storage = try file.mapped()
     let bytes = storage.bytes

@@ -8,23 +8,23 @@ extension JSON: CustomStringConvertible {
   /// Compact JSON text (no spaces, control characters escaped), cut with an ellipsis when it is
   /// longer than 60 characters.
   package var description: String {
-    var text = String.UnicodeScalarView()
+    var text = [Unicode.Scalar]()
     write(to: &text, limit: JSON.limit)
     if text.count > JSON.limit {
-      text = String.UnicodeScalarView(text.prefix(JSON.limit - 1)) + ["…"]
+      text = text.prefix(JSON.limit - 1) + ["…"]
     }
-    return String(text)
+    return String(String.UnicodeScalarView(text))
   }
 
   /// The whole value as compact JSON text.
   package var compact: String {
-    var text = String.UnicodeScalarView()
+    var text = [Unicode.Scalar]()
     write(to: &text, limit: .max - 1)
-    return String(text)
+    return String(String.UnicodeScalarView(text))
   }
 
   /// Appends the text of this value, but not much more than `limit`: a file may hold any amount.
-  private func write(to text: inout String.UnicodeScalarView, limit: Int) {
+  private func write(to text: inout [Unicode.Scalar], limit: Int) {
     switch self {
     case .null: text += "null".unicodeScalars
     case .bool(let flag): text += (flag ? "true" : "false").unicodeScalars
@@ -53,7 +53,7 @@ extension JSON: CustomStringConvertible {
 
   /// `quote` leaves the control characters above ASCII as they are, which JSON allows.
   private static func write(
-    _ string: String, to text: inout String.UnicodeScalarView, limit: Int
+    _ string: String, to text: inout [Unicode.Scalar], limit: Int
   ) {
     let start = String(string.unicodeScalars.prefix(limit + 1))
     text += Console.printable(quote(start)).unicodeScalars

@@ -27,6 +27,14 @@ package indirect enum JSON: Equatable, Sendable {
     /// Byte offset in the text.
     package let offset: Int
     package let expected: String
+
+    /// `byte 5: expected ':', found 'x'`, of the text that was parsed.
+    package func message(in text: UnsafeRawBufferPointer) -> String {
+      let found =
+        offset < text.count
+        ? "'\(String(decoding: text[offset...].prefix(1), as: UTF8.self))'" : "the end"
+      return "byte \(offset): expected \(expected), found \(found)"
+    }
   }
 
   /// Parses UTF-8 text.
@@ -163,6 +171,9 @@ extension JSON {
       if takeWord("false") { return .bool(false) }
       if allowNonFinite {
         for word in ["-Infinity", "Infinity", "NaN"] where takeWord(word) { return .number(word) }
+      }
+      guard let byte = next, byte == UInt8(ascii: "-") || (0x30...0x39).contains(byte) else {
+        throw fail("a value")
       }
       return .number(try number())
     }

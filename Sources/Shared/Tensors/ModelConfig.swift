@@ -25,7 +25,7 @@ package struct ModelConfig: Sendable {
     do {
       json = try data.withUnsafeBytes { try JSON(parsing: $0, allowNonFinite: true) }
     } catch let error as JSON.SyntaxError {
-      throw Failure(path, "byte \(error.offset): expected \(error.expected)")
+      throw Failure(path, data.withUnsafeBytes { error.message(in: $0) })
     }
     guard case .object = json else {
       throw Failure(path, "expected a JSON object, found \(json)")
@@ -80,6 +80,28 @@ package struct ModelConfig: Sendable {
       throw Failure(path, "\(key): expected a positive whole number, found \(self.found(key))")
     }
     return found
+  }
+
+  /// The number under `key`, `fallback` when it is absent.
+  ///
+  /// - Throws: `Failure` naming the key for one outside `range`, which nobody can have meant.
+  package func number(
+    _ key: String, in range: ClosedRange<Double>, default fallback: Double
+  ) throws -> Double {
+    let found = try double(key) ?? fallback
+    guard range.contains(found) else {
+      throw Failure(
+        path,
+        "\(key): expected \(range.lowerBound) ... \(range.upperBound), found \(self.found(key))")
+    }
+    return found
+  }
+
+  /// The number under `key` that keeps a norm from dividing by zero, `fallback` when it is absent.
+  ///
+  /// - Throws: `Failure` naming the key for one that is not above 0, or no small number.
+  package func epsilon(_ key: String, default fallback: Double) throws -> Float {
+    Float(try number(key, in: 1e-20...0.1, default: fallback))
   }
 
   /// The word under `key`, `fallback` when it is absent.

@@ -115,7 +115,7 @@ package struct ModelFolder: Sendable {
 
   /// How many tokens the text encoder `part` knows, where its configuration says so.
   package func vocabulary(_ part: String) -> Int? {
-    (try? config(part).int("vocab_size")).flatMap(\.self)
+    try? config(part).size("vocab_size")
   }
 
   /// Adds what is read of `parts` to a plan.
@@ -172,7 +172,7 @@ extension ModelFolder {
   private static func hasIndex(_ path: String) throws -> Bool {
     guard isFolder(path) else {
       // Whatever is there may also be out of sight.
-      _ = try InputFile(path, kind: "a model folder").finish()
+      _ = try InputFile(regular: path, kind: "a model folder").finish()
       throw Failure(path, "expected a model folder, found a file")
     }
     return exists("\(path)/model_index.json")

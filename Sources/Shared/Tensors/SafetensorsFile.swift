@@ -16,8 +16,19 @@ package final class SafetensorsFile: TensorSource, Sendable {
   /// Opens `path`, or stdin for `-`.
   ///
   /// - Throws: `Failure` naming the file, and the tensor where it is about one.
-  package init(_ path: String) throws {
-    let input = try InputFile(path, kind: "a safetensors file")
+  package convenience init(_ path: String) throws {
+    try self.init(InputFile(path, kind: "a safetensors file"))
+  }
+
+  /// Opens the regular file `path`, as those of a model folder are.
+  ///
+  /// - Throws: `Failure` for a pipe or a device, and as above.
+  package convenience init(regular path: String) throws {
+    try self.init(InputFile(regular: path, kind: "a safetensors file"))
+  }
+
+  /// Reads `input`, and closes it.
+  private init(_ input: InputFile) throws {
     defer { input.finish() }
     let place = input.place
     self.path = place

@@ -52,11 +52,7 @@ struct SafetensorsHeader {
     do {
       json = try JSON(parsing: text)
     } catch let error as JSON.SyntaxError {
-      let found =
-        error.offset < text.count
-        ? "'\(String(decoding: text[error.offset...].prefix(1), as: UTF8.self))'" : "the end"
-      throw Failure(
-        place, "header byte \(error.offset): expected \(error.expected), found \(found)")
+      throw Failure(place, "header \(error.message(in: text))")
     }
     guard case .object(let members) = json else {
       throw Failure(place, "expected a JSON object as header, found \(json.kind)")

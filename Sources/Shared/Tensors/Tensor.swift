@@ -24,13 +24,15 @@ package struct Tensor: Sendable {
 
   /// A tensor in memory from plain values; their memory is the tensor's bytes (F32 from `[Float]`,
   /// U8 from `[UInt8]`).
+  ///
+  /// `origin` is the file that it was made from, where it stands for a tensor there.
   package init<Element: BitwiseCopyable>(
-    name: String, dtype: DType, shape: [Int], values: [Element]
+    name: String, dtype: DType, shape: [Int], origin: String = "<memory>", values: [Element]
   ) {
     precondition(values.count == shape.reduce(1, *), "\(name): \(values.count) values for \(shape)")
     let storage = values.withUnsafeBytes { ByteStorage(copying: $0) }
     self.init(
-      name: name, dtype: dtype, shape: shape, origin: "<memory>", storage: storage,
+      name: name, dtype: dtype, shape: shape, origin: origin, storage: storage,
       range: 0..<storage.bytes.count)
   }
 

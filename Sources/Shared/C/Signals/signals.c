@@ -1,7 +1,10 @@
 #include "CSignals.h"
 
+#include "allocation.h"
+
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,6 +19,10 @@ static struct {
 } unfinished[SLOTS];
 
 static char message[256];
+
+// What begins a message, once the handlers are installed.
+static char name[129];
+static atomic_bool installed;
 
 static void remove_unfinished(void) {
   // Last remembered first: a folder is noted before the files in it.
@@ -42,6 +49,24 @@ static void input_vanished(int number) {
   _exit(1);
 }
 
+void fpq_allocation_failed(size_t bytes) {
+  if (!atomic_load(&installed)) return;
+  remove_unfinished();
+  // Nothing here may ask for memory.
+  char line[256] = "", digits[24];
+  size_t count = sizeof digits;
+  digits[--count] = 0;
+  do digits[--count] = (char)('0' + bytes % 10);
+  while (bytes /= 10);
+  strcat(line, name);
+  strcat(line, ": not enough memory: ");
+  strcat(line, digits + count);
+  strcat(line, " bytes more are not to be had\n");
+  if (write(STDERR_FILENO, line, strlen(line)) < 0) {
+  }
+  _exit(1);
+}
+
 static void handle(int number, void (*handler)(int)) {
   struct sigaction action;
   // A signal ignored by our parent (nohup, a background job) stays ignored.
@@ -53,7 +78,9 @@ static void handle(int number, void (*handler)(int)) {
 }
 
 void fpq_signals_install(const char *tool) {
-  strncat(message, tool, 128);
+  strncat(name, tool, sizeof name - 1);
+  atomic_store(&installed, true);
+  strcat(message, name);
   strcat(message, ": an input file was cut short while it was being read\n");
   handle(SIGINT, die);
   handle(SIGTERM, die);

@@ -56,11 +56,8 @@ package struct AutoencoderConfig: Sendable {
       }
     }
 
-    let factor = try config.double("scaling_factor") ?? 0.18215
-    guard factor > 0, factor.isFinite else {
-      throw Failure(config.path, "scaling_factor: expected a positive number, found \(factor)")
-    }
-    scalingFactor = Float(factor)
+    scalingFactor = Float(
+      try config.number("scaling_factor", in: 0.0001...10_000, default: 0.18215))
     if let shift = try config.double("shift_factor"), shift != 0 {
       throw Failure(config.path, "shift_factor: expected null, found \(shift)")
     }

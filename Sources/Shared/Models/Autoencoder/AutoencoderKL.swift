@@ -6,6 +6,8 @@ import Tensors
 /// The variational autoencoder between pictures and latents: diffusers' `AutoencoderKL`.
 package final class AutoencoderKL: Sendable {
   package let config: AutoencoderConfig
+  /// Where the weights come from, for messages.
+  package let path: String
   /// Bytes that maps may take which are not needed as a whole.
   let memoryLimit: Int
   let decoder: AutoencoderDecoder
@@ -19,15 +21,16 @@ package final class AutoencoderKL: Sendable {
   ///   - withEncoder: whether to read the encoder's too.
   ///   - memoryLimit: bytes that maps may take which are not needed as a whole: those of a picture
   ///     of 1024 pixels a side do not fit, which costs half as much time again. Changes no bit.
-  /// - Throws: `Failure` for a setting that is not supported, and for a tensor that is missing or
-  ///   has another shape, and for one that the configuration leaves unread.
+  /// - Throws: `Failure` for a setting that is not supported, and for a tensor that is missing, has
+  ///   another shape, holds NaN or infinity, or that the configuration leaves unread.
   package init(
     config file: ModelConfig, weights: any TensorSource, withEncoder: Bool = false,
     memoryLimit: Int = 560 << 20
   ) throws {
     self.memoryLimit = memoryLimit
+    path = weights.path
     config = try AutoencoderConfig(file)
-    let watched = WatchedTensors(weights)
+    let watched = WatchedTensors(FiniteTensors(weights))
     decoder = try AutoencoderDecoder(config: config, from: watched)
     encoder = withEncoder ? try AutoencoderEncoder(config: config, from: watched) : nil
     try watched.refuseUnused(

@@ -22,7 +22,7 @@ struct BertEmbeddings {
     }
     self.name = name
     words = try layers.table(
-      "\(name).word_embeddings", rows: config.size("vocab_size"), width: width)
+      "\(name).word_embeddings", rows: config.vocabularySize(), width: width)
     positions = try table("position_embeddings", rows: config.bounded("max_position_embeddings"))
     type = Matrix(rows: 1, columns: width)
     try table("token_type_embeddings", rows: config.bounded("type_vocab_size", default: 2))

@@ -7,6 +7,7 @@ import Tensors
 /// encoder of Hunyuan-DiT.
 package final class BertEncoder: TextEncoder {
   package let width: Int
+  private let weights: any TensorSource
   private let embeddings: BertEmbeddings
   private let layers: [BertLayer]
 
@@ -27,6 +28,7 @@ package final class BertEncoder: TextEncoder {
   /// - Throws: `Failure` for a missing tensor, another shape, or a configuration that this does not
   ///   compute.
   package init(_ config: ModelConfig, from source: any TensorSource) throws {
+    weights = source
     try BertEncoder.check(config)
     width = try config.bounded("hidden_size")
     let heads = try config.bounded("num_attention_heads")
@@ -35,7 +37,7 @@ package final class BertEncoder: TextEncoder {
         config.path,
         "num_attention_heads: expected a divisor of hidden_size \(width), found \(heads)")
     }
-    let epsilon = Float(try config.double("layer_norm_eps") ?? 1e-12)
+    let epsilon = try config.epsilon("layer_norm_eps", default: 1e-12)
     let hidden = try config.bounded("intermediate_size")
 
     let stored = try StoredLayers(source)
@@ -76,6 +78,9 @@ package final class BertEncoder: TextEncoder {
     try forEachReadAhead(layers) { layer in
       for (index, text) in texts.enumerated() {
         states[index] = layer(states[index], text, observer: observer)
+        guard states[index].isFinite else {
+          throw weights.notFinite("states after \(layer.name)")
+        }
         observer?.observe(module: layer.name, output: states[index])
       }
       try didFinishBlock()

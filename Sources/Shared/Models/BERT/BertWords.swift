@@ -18,12 +18,13 @@ package struct BertWords: Sendable {
 
   /// The words of `text`, as UTF-8; none is empty.
   package func callAsFunction(_ text: some StringProtocol) -> [[UInt8]] {
-    var cleaned = String.UnicodeScalarView()
+    // Arrays, as appending to a view of a string copies it each time.
+    var cleaned: [Unicode.Scalar] = []
     for scalar in text.unicodeScalars where !scalar.isLeftOut {
       if scalar.properties.isWhitespace {
         cleaned.append(" ")
       } else if splitsChinese, scalar.isChinese {
-        cleaned.append(contentsOf: [" ", scalar, " "])
+        cleaned += [" ", scalar, " "]
       } else {
         cleaned.append(scalar)
       }
@@ -48,18 +49,15 @@ package struct BertWords: Sendable {
     return words
   }
 
-  private func decomposed(_ cleaned: String.UnicodeScalarView) -> String.UnicodeScalarView {
+  private func decomposed(_ cleaned: [Unicode.Scalar]) -> [Unicode.Scalar] {
     var scalars = cleaned
     if stripsAccents {
-      scalars = String(cleaned).decomposedStringWithCanonicalMapping.unicodeScalars
-      scalars.removeAll { $0.oldCategory == .nonspacingMark }
+      let text = String(String.UnicodeScalarView(cleaned))
+      scalars = text.decomposedStringWithCanonicalMapping.unicodeScalars
+        .filter { $0.oldCategory != .nonspacingMark }
     }
-    guard lowercases else { return scalars }
-    var lowered = String.UnicodeScalarView()
-    for scalar in scalars {
-      lowered.append(contentsOf: scalar.properties.lowercaseMapping.unicodeScalars)
-    }
-    return lowered
+    return lowercases
+      ? scalars.flatMap { $0.properties.lowercaseMapping.unicodeScalars } : scalars
   }
 }
 

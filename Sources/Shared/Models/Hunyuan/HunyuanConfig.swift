@@ -76,6 +76,6 @@ package struct HunyuanConfig: Sendable {
     let ratio = try config.double("mlp_ratio") ?? 4
     try check("mlp_ratio", ratio > 0 && ratio <= 64 && Double(width) * ratio >= 1, "up to 64")
     // As Python's int(): cut.
-    feedForwardWidth = Int(Double(width) * ratio)
+    feedForwardWidth = Int(clamping: Double(width) * ratio)
   }
 }

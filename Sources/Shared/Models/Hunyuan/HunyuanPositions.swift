@@ -1,5 +1,6 @@
 import Foundation
 import Kernels
+import Platform
 
 /// Where Hunyuan-DiT thinks its tokens are: rotary embeddings on a picture of fixed size that other
 /// shapes are a cut of.
@@ -21,7 +22,7 @@ package struct HunyuanPositions: Equatable, Sendable {
   package init(gridHeight: Int, gridWidth: Int, base: Int) {
     (self.gridHeight, self.gridWidth) = (gridHeight, gridWidth)
     // Python's round: half to even.
-    func rounded(_ value: Double) -> Int { Int(value.rounded(.toNearestOrEven)) }
+    func rounded(_ value: Double) -> Int { Int(clamping: value.rounded(.toNearestOrEven)) }
     func scaled(_ side: Int, by other: Int) -> Int {
       rounded(Double(base) / Double(other) * Double(side))
     }

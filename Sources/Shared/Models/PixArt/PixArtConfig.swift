@@ -75,7 +75,7 @@ package struct PixArtConfig: Sendable {
     captionChannels = try config.bounded("caption_channels")
     patchSize = try config.bounded("patch_size", default: 2)
     sampleSize = try config.bounded("sample_size", default: 128)
-    normEpsilon = Float(try config.double("norm_eps") ?? 1e-6)
+    normEpsilon = try config.epsilon("norm_eps", default: 1e-6)
 
     let width = heads * headSize
     let crossWidth = try config.bounded("cross_attention_dim", default: 1152)
@@ -93,11 +93,8 @@ package struct PixArtConfig: Sendable {
       throw Failure(
         config.path, "patch_size: expected at most sample_size = \(sampleSize), found \(patchSize)")
     }
-    let scale = try config.double("interpolation_scale") ?? Double(max(sampleSize / 64, 1))
-    guard scale > 0, scale.isFinite else {
-      throw Failure(config.path, "interpolation_scale: expected a positive number, found \(scale)")
-    }
-    interpolationScale = scale
+    interpolationScale = try config.number(
+      "interpolation_scale", in: 0.001...1000, default: Double(max(sampleSize / 64, 1)))
     usesSizeConditions =
       try config.bool("use_additional_conditions")
       ?? PixArtConfig.hasSizeEmbedders(weights)

@@ -2,15 +2,16 @@
 /// Python does it.
 package func preparedPrompt(_ prompt: String) -> String {
   let scalars = Array(prompt.unicodeScalars)
-  var lowered = String.UnicodeScalarView()
+  // An array, as appending to a view of a string copies it each time.
+  var lowered: [Unicode.Scalar] = []
   for (index, scalar) in scalars.enumerated() {
     if scalar == "\u{3A3}" {
       lowered.append(isFinalSigma(scalars, index) ? "\u{3C2}" : "\u{3C3}")
     } else {
-      lowered.append(contentsOf: scalar.properties.lowercaseMapping.unicodeScalars)
+      lowered += scalar.properties.lowercaseMapping.unicodeScalars
     }
   }
-  return stripped(String(lowered))
+  return stripped(String(scalars: lowered))
 }
 
 /// Python's `str.strip`.

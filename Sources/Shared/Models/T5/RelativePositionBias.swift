@@ -43,6 +43,6 @@ package struct RelativePositionBias {
     if magnitude < exact { return base + magnitude }
     let fraction =
       logf(Float(magnitude) / Float(exact)) / Float(log(Double(maxDistance) / Double(exact)))
-    return base + min(half - 1, exact + Int(fraction * Float(half - exact)))
+    return base + min(half - 1, exact + Int(clamping: fraction * Float(half - exact)))
   }
 }

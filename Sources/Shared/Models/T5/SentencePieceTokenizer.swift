@@ -104,7 +104,9 @@ package final class SentencePieceTokenizer: @unchecked Sendable {
   ///
   /// - Throws: `Failure` naming an added token that the text encoder does not know.
   package func encode(_ text: String, length: Int) throws -> Tokens {
-    guard length > 0 else { throw Failure("expected at least one token, found length \(length)") }
+    guard (1...100_000).contains(length) else {
+      throw Failure("expected 1 ... 100000 tokens of a prompt, found length \(length)")
+    }
     let (all, limit) = (try ids(of: text), length - 1)
     let unread =
       all.count > limit

@@ -9,6 +9,7 @@ package final class T5Encoder: TextEncoder {
   package let width: Int
   package let vocabulary: Int
   private let epsilon: Float
+  private let weights: any TensorSource
   private let heads: Int
   /// [vocabulary][width].
   private let embedding: Linear
@@ -24,25 +25,23 @@ package final class T5Encoder: TextEncoder {
   /// - Throws: `Failure` for a missing tensor, another shape, or a configuration that this does not
   ///   compute.
   package init(_ config: ModelConfig, from source: any TensorSource) throws {
+    weights = source
     // UmT5, for one, has a position bias in every block.
     _ = try config.choice("model_type", of: ["t5", "mt5"], default: "t5")
-    width = try config.size("d_model")
-    vocabulary = try config.size("vocab_size")
-    heads = try config.size("num_heads")
-    epsilon = Float(try config.double("layer_norm_epsilon") ?? 1e-6)
+    width = try config.bounded("d_model")
+    vocabulary = try config.vocabularySize()
+    heads = try config.bounded("num_heads")
+    epsilon = try config.epsilon("layer_norm_epsilon", default: 1e-6)
     _ = try config.choice("feed_forward_proj", of: ["gated-gelu"], default: "relu")
-    let buckets = try config.size("relative_attention_num_buckets", default: 32)
-    let distance = try config.size("relative_attention_max_distance", default: 128)
+    let buckets = try config.bounded("relative_attention_num_buckets", default: 32)
+    let distance = try config.bounded("relative_attention_max_distance", default: 128)
     guard buckets >= 4, distance > buckets / 4 else {
       throw Failure(
         config.path,
         "relative_attention_num_buckets: expected at least 4 and a distance beyond a quarter of "
           + "them, found \(buckets) and \(distance)")
     }
-    let (inner, overflow) = heads.multipliedReportingOverflow(by: try config.size("d_kv"))
-    guard !overflow else {
-      throw Failure(config.path, "d_kv: expected a head size, found \(config.found("d_kv"))")
-    }
+    let inner = try heads * config.bounded("d_kv")
 
     let names = ["shared.weight", "encoder.embed_tokens.weight"]
     let name = names.first { source.find($0) != nil } ?? names[0]
@@ -53,10 +52,10 @@ package final class T5Encoder: TextEncoder {
       "encoder.block.0.layer.0.SelfAttention.relative_attention_bias", buckets: buckets,
       maxDistance: distance, heads: heads, from: source)
     var blocks: [T5Block] = []
-    for index in 0..<(try config.size("num_layers")) {
+    for index in 0..<(try config.bounded("num_layers")) {
       blocks.append(
         try T5Block(
-          "encoder.block.\(index)", width: width, inner: inner, hidden: config.size("d_ff"),
+          "encoder.block.\(index)", width: width, inner: inner, hidden: config.bounded("d_ff"),
           heads: heads, epsilon: epsilon, from: layers))
     }
     self.blocks = blocks
@@ -75,12 +74,14 @@ package final class T5Encoder: TextEncoder {
       for (text, x) in zip(texts, states) {
         block.forward(
           x, T5Block.Context(text: text, bias: biases[text.length]!, observer: observer))
+        guard x.isFinite else { throw weights.notFinite("states after \(block.name)") }
         observer?.observe(module: block.name, output: x)
       }
       try didFinishBlock()
     }
-    return states.map { x in
+    return try states.map { x in
       let output = rmsNorm(x, weight: finalNorm, epsilon: epsilon)
+      guard output.isFinite else { throw weights.notFinite("final states") }
       observer?.observe(module: "encoder.final_layer_norm", output: output)
       return output
     }

@@ -80,9 +80,15 @@ package struct GreedySearch {
       guard value.isFinite else { throw Failure(place, "expected finite weights, found \(value)") }
       absmax = max(absmax, abs(value))
     }
+    var precision = GroupScales.Precision.stored(global: 1)
     func scales(_ format: NumberFormat) -> GroupScales {
-      GroupScales(WeightLayout(format, .weight), rows: weight.rows, columns: weight.columns)
+      GroupScales(
+        WeightLayout(format, .weight), rows: weight.rows, columns: weight.columns,
+        precision: precision)
     }
+    var largest = scales(formats[0])
+    largest.scales = largest.scales.map { _ in Double(absmax) / Double(formats[0].maxCode) }
+    if largest.areHeldBadly { precision = .stored(shifting: largest) }
     let found = GreedySearch(
       MagnitudeMoments(of: weight), absmax: absmax, formats: formats,
       stored: scales(formats[0]).stored)

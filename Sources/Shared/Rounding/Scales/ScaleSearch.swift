@@ -40,9 +40,12 @@ func chooseScales(
     try GroupScales.absmax(of: weight, options.layout, precision: precision, place: place)
   }
   let type = options.layout.scales
-  let start = try absmax(
+  var start = try absmax(
     type.isBesideGlobal
       ? .stored(absmax(.exact), top: search.topScale(type)) : .stored(global: 1))
+  if !type.isBesideGlobal, start.areHeldBadly {
+    start = try absmax(.stored(shifting: absmax(.exact)))
+  }
   let trial = GroupTrial(
     start: start, weight: weight, clips: search.clips, mode: options.sharedBitMode)
   switch search {

@@ -19,7 +19,7 @@ extension GenerateImages {
     try source.folder.read(["vae"], in: &plan)
     let size = pipeline.output
     // A picture is at most its pixels, as noise does not compress.
-    let pictures = prompts.count * batchCount
+    let pictures = try pictureCount()
     plan.writes(
       output, bytes: pictures * size.width * size.height * 3, "at most, \(pictures) pictures",
       isCertain: false)

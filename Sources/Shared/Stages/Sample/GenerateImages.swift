@@ -32,12 +32,29 @@ package struct GenerateImages {
 
   package init() {}
 
+  /// Pictures of one run: more than anybody looks at, and their list fits into memory.
+  package static let mostPictures = 1_000_000
+
+  /// How many pictures there will be.
+  ///
+  /// - Throws: `Failure` for more than `mostPictures`.
+  func pictureCount() throws -> Int {
+    let (count, overflow) = prompts.count.multipliedReportingOverflow(by: batchCount)
+    guard !overflow, count <= GenerateImages.mostPictures else {
+      throw Failure(
+        "expected at most \(GenerateImages.mostPictures) pictures, found \(prompts.count) prompts "
+          + "with \(batchCount) each")
+    }
+    return count
+  }
+
   /// Samples every prompt `batchCount` times and writes each picture as soon as it is done.
   package func run() throws {
+    let count = try pictureCount()
     var requests = prompts.flatMap { Array(repeating: $0, count: batchCount) }.enumerated().map {
       SamplingRequest(number: $0, prompt: $1, seed: seed &+ UInt64($0))
     }
-    let names = try OutputName(output, pictures: requests.count)
+    let names = try OutputName(output, pictures: count)
     let source = try TransformerSource(model, folderOptions)
     let began = Date()
     let pipeline = try TextToImage(source, precision: precision, options: sampling)
@@ -105,10 +122,12 @@ package struct GenerateImages {
     }
     let name = URL(fileURLWithPath: source.folder.path).lastPathComponent
     let size = pipeline.output
-    text += "\nSteps: \(pipeline.steps), Sampler: \(try pipeline.schedulerName())"
+    let sampler = GenerateImages.quoted(try pipeline.schedulerName())
+    text += "\nSteps: \(pipeline.steps), Sampler: \(sampler)"
     text += ", CFG scale: \(pipeline.guidanceScale)"
     if sampling.guidanceRescale > 0 { text += ", CFG Rescale: \(sampling.guidanceRescale)" }
-    text += ", Seed: \(picture.seed), Size: \(size.width)x\(size.height), Model: \(name)"
+    text += ", Seed: \(picture.seed), Size: \(size.width)x\(size.height)"
+    text += ", Model: \(GenerateImages.quoted(name))"
     if let formats = precision.activationSummary(of: source.packed) {
       text += ", FPQ: \(source.packed == nil ? "W16" : "W4") \(formats)"
     }
@@ -116,5 +135,11 @@ package struct GenerateImages {
       text += ", Attention: \(attention.format)"
     }
     return text + ", Version: fpq \(StreamMetadata.version)"
+  }
+
+  /// A value of that text that came from outside, as the web UI writes it: a JSON string where it
+  /// has what ends a value or looks like the next name.
+  private static func quoted(_ value: String) -> String {
+    value.contains { [",", "\n", ":"].contains($0) } ? JSON.quote(value) : value
   }
 }

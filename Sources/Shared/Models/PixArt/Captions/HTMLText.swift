@@ -8,7 +8,7 @@
 /// makes Beautiful Soup give up (`<![` without one of the known names) is left as it is.
 func htmlText(_ markup: String) -> String {
   var reader = HTMLReader(markup)
-  return reader.read() ? String(reader.text.finished) : markup
+  return reader.read() ? String(scalars: reader.text.finished) : markup
 }
 
 /// Python's `html.parser`, which reads twice: as far as tags are whole, then what is left.
@@ -16,12 +16,23 @@ private struct HTMLReader {
   typealias Scalars = [Unicode.Scalar]
 
   private let source: Scalars
+  /// Where the last `>` stands, and the last character that ends a start tag; -1: nowhere.
+  ///
+  /// Nothing is looked for where it cannot be: with a look to the end for every `<`, time would
+  /// grow with the square of their number.
+  private let lastClose, lastTagEnd: Int
+  /// From where on there is none of an end that was looked for in vain.
+  private var lacking: [Scalars: Int] = [:]
   private var at = 0
   /// The element whose content is no markup, up to its end tag.
   private var rawElement: Scalars?
   var text = HTMLTextBuilder()
 
-  init(_ markup: String) { source = Array(markup.unicodeScalars) }
+  init(_ markup: String) {
+    source = Array(markup.unicodeScalars)
+    lastClose = source.lastIndex(of: ">") ?? -1
+    lastTagEnd = source.lastIndex { $0 == ">" || $0 == "\0" } ?? -1
+  }
 
   /// False for markup that is given up.
   mutating func read() -> Bool {
@@ -181,6 +192,7 @@ private struct HTMLReader {
   }
 
   private mutating func startTag() -> End {
+    guard at < lastTagEnd else { return .notWhole }
     let nameEnd = tagNameEnd(from: at + 1)
     let name = String(scalars: source[(at + 1)..<nameEnd])
     if starts("\0", at: nameEnd) {
@@ -283,12 +295,13 @@ private struct HTMLReader {
   }
 
   private func first(_ scalar: Unicode.Scalar, from start: Int) -> Int? {
-    start <= source.count ? source[start...].firstIndex(of: scalar) : nil
+    guard start <= (scalar == ">" ? lastClose : source.count) else { return nil }
+    return source[start...].firstIndex(of: scalar)
   }
 
   /// The first `close`, white space before its last or each of its brackets allowed.
-  private func closing(_ close: Scalars, from start: Int) -> (start: Int, end: Int)? {
-    guard start <= source.count else { return nil }
+  private mutating func closing(_ close: Scalars, from start: Int) -> (start: Int, end: Int)? {
+    guard start <= source.count, start < lacking[close] ?? .max else { return nil }
     for begin in source[start...].indices where source[begin] == close[0] {
       var place = begin
       let fits = close.enumerated().allSatisfy { index, scalar in
@@ -299,6 +312,7 @@ private struct HTMLReader {
       }
       if fits { return (begin, place) }
     }
+    lacking[close] = start
     return nil
   }
 }

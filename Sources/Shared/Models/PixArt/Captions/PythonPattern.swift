@@ -2,65 +2,49 @@ import Foundation
 
 /// A regular expression with the meaning that Python's `re` gives it: `\w`, `\d`, `\s` and `\b` by
 /// Python's idea of letters, digits and spaces, and `$` before a closing line break too.
+///
+/// Ours, because a prompt may be a megabyte of anything, and the time of Foundation's grows with
+/// the square of that for most patterns of captions.
 struct PythonPattern: Sendable {
-  /// Python's `str.isspace`: Unicode white space and the four separators from U+001C.
-  private static let spaces =
-    #"\t-\r\x1C- \x85\xA0\u1680\u2000-\u200A\u2028\u2029\u202F\u205F\u3000"#
-  /// Python's `str.isalnum`, and `_`.
-  private static let word = #"\p{L}\p{N}_"#
+  private let program: PatternProgram
 
-  private static let meanings = [
-    #"\w"#: "[\(word)]", #"\W"#: "[^\(word)]",
-    #"\d"#: #"\p{Nd}"#, #"\D"#: #"\P{Nd}"#,
-    #"\s"#: "[\(spaces)]", #"\S"#: "[^\(spaces)]",
-    #"\b"#: "(?:(?<=[\(word)])(?![\(word)])|(?<![\(word)])(?=[\(word)]))",
-  ]
-
-  private let expression: NSRegularExpression
-
-  /// - Parameter pattern: a constant of this program; `#` and `&` need no backslash, `[` in a set
-  ///   does.
-  init(_ pattern: String) {
-    var translated = ""
-    var rest = pattern[...]
-    while let character = rest.first {
-      let length = character == "\\" ? 2 : 1
-      let part = String(rest.prefix(length))
-      rest = rest.dropFirst(length)
-      translated += part == "$" ? #"(?=\n?\z)"# : PythonPattern.meanings[part] ?? part
-    }
-    do {
-      expression = try NSRegularExpression(pattern: translated)
-    } catch {
-      preconditionFailure("the pattern \(pattern) is none")
-    }
-  }
+  /// - Parameter pattern: a constant of this program; `[` in a set needs a backslash.
+  init(_ pattern: String) { program = PatternProgram(PatternParser.parse(pattern)) }
 
   /// `text` with each match replaced by `replacement`, in which `$1` is the first group.
   func replacing(in text: String, with replacement: String) -> String {
-    expression.stringByReplacingMatches(
-      in: text, range: NSRange(location: 0, length: text.utf16.count), withTemplate: replacement)
+    let parts = replacement.components(separatedBy: "$1").map { Array($0.unicodeScalars) }
+    return replacing(in: text) { scalars, match in
+      let group = match.group.map { Array(scalars[$0]) } ?? []
+      return Array(parts.joined(separator: group))
+    }
   }
 
   /// `text` with each match replaced by what `replacement` makes of it.
   func replacing(in text: String, by replacement: (String) -> String) -> String {
-    let whole = text as NSString
-    var (result, end) = ("", 0)
-    for match in matches(in: text) {
-      result += whole.substring(with: NSRange(location: end, length: match.location - end))
-      result += replacement(whole.substring(with: match))
-      end = match.location + match.length
+    replacing(in: text) { scalars, match in
+      Array(replacement(String(scalars: scalars[match.range])).unicodeScalars)
     }
-    return result + whole.substring(from: end)
   }
 
-  func count(in text: String) -> Int { matches(in: text).count }
-
-  /// Where the matches are, in UTF-16.
-  private func matches(in text: String) -> [NSRange] {
-    expression.matches(in: text, range: NSRange(location: 0, length: text.utf16.count))
-      .map(\.range)
+  private func replacing(
+    in text: String,
+    by replacement: (_ text: [Unicode.Scalar], _ match: PatternProgram.Match) -> [Unicode.Scalar]
+  ) -> String {
+    let scalars = Array(text.unicodeScalars)
+    let matches = program.matches(in: scalars)
+    guard !matches.isEmpty else { return text }
+    var (result, end) = ([Unicode.Scalar](), 0)
+    result.reserveCapacity(scalars.count)
+    for match in matches {
+      result += scalars[end..<match.range.lowerBound]
+      result += replacement(scalars, match)
+      end = match.range.upperBound
+    }
+    return String(scalars: result + scalars[end...])
   }
+
+  func count(in text: String) -> Int { program.matches(in: Array(text.unicodeScalars)).count }
 }
 
 extension String {
