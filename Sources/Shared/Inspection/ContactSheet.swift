@@ -17,6 +17,10 @@ package struct ContactSheet {
     var pairs: [PicturePair] = []
     if inputs.count == 2 { pairs = try picturePairs(inputs[0], inputs[1]) }
     paths = pairs.isEmpty ? inputs : pairs.flatMap { [$0.a, $0.b] }
+    var files = RunFiles()
+    for path in paths { files.reads(path, "<pictures>") }
+    files.writes(output, "--output")
+    try files.check()
     let images = try paths.map { try Image(png: $0) }
     let file = try OutputFile(output)
     try file.write(compose(images, paired: !pairs.isEmpty).pngData())
