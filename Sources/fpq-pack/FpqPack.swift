@@ -69,7 +69,7 @@ struct FpqPack: Tool {
     if PackModel.writesStream(output) {
       files.writes(output, "--output")
     } else {
-      files.fills(output, "--output")
+      files.makes(output, "--output")
     }
     return files
   }

@@ -196,7 +196,7 @@ struct EarlyRefusalTests {
 
   @Test(arguments: ["dit-run -p owl --steps 900 -m", "fpq-stats -f p --steps 900 -m"])
   func `a terminal`(_ command: String) throws {
-    let whole = "ulimit -t 2; \(command) \(EarlyRefusalTests.model)"
+    let whole = "ulimit -t 10; \(command) \(EarlyRefusalTests.model)"
     // A plan is for people.
     for (option, code) in [("", 1), (" --plan", 0)] {
       let result = try Shell.script(

@@ -19,12 +19,14 @@ struct OutputClashTests {
       try FileManager.default.createSymbolicLink(
         atPath: here.file(name), withDestinationPath: target)
     }
-    try FileManager.default.linkItem(atPath: here.file("codes"), toPath: here.file("hard"))
+    for name in ["hard", "hard.safetensors"] {
+      try FileManager.default.linkItem(atPath: here.file("codes"), toPath: here.file(name))
+    }
   }
 
   /// The digests of all files here.
   private func state() throws -> String {
-    _ = try Shell.script("find . -type f -o -type l | sort | xargs sha256sum", in: here.path).text
+    try Shell.script("find . -type f -o -type l | sort | xargs sha256sum", in: here.path).text
   }
 
   private func refused(_ command: String, _ file: String, _ options: String...) throws {
@@ -76,8 +78,7 @@ struct OutputClashTests {
     try refused("fpq-round -i st -o st", "st", "--output", "--input")
     try refused("fpq-round -i st -o x --report link", "link", "--report", "--input")
     try refused("fpq-round -i codes --held-out st -o st", "st", "--held-out")
-    try refused("fpq-pack -i codes -o hard.safetensors -i hard.safetensors", "hard.safetensors")
-    try refused("fpq-pack -i codes -o .", ".")
+    try refused("fpq-pack -i codes -o hard.safetensors", "hard.safetensors", "--input")
     let draw = "dit-run --steps 900 -m"
     try refused("\(draw) \(model) -f p -o x%d --save-latents p", "p", "--save-latents")
     try refused("\(draw) \(model) -p owl --latents st -o link", "link", "--latents")

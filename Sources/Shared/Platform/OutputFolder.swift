@@ -35,6 +35,10 @@ package final class OutputFolder {
   /// Refuses what making the folder would refuse, and leaves no trace.
   package static func check(_ path: String) throws {
     let (path, target) = names(path)
+    var status = stat()
+    if stat(target, &status) == 0, status.st_mode & S_IFMT != S_IFDIR {
+      throw Failure(path, "expected a folder or a place for one, found a file")
+    }
     try probe(beside: target, for: path)
   }
 
@@ -42,6 +46,8 @@ package final class OutputFolder {
   ///
   /// - Throws: `Failure` naming `path` when that cannot be.
   static func probe(beside target: String, for path: String) throws {
+    // What is left of one is empty.
+    for left in TemporaryName.left(of: target, type: S_IFDIR) { rmdir(left) }
     let (temporary, descriptor) = try make(beside: target, for: path)
     rmdir(temporary)
     close(descriptor)

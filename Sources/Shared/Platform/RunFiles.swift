@@ -11,6 +11,7 @@ package struct RunFiles: Sendable {
   private var inputs: [Named] = []
   private var files: [Named] = []
   private var folders: [Named] = []
+  private var wholes: [Named] = []
 
   package init() {}
 
@@ -29,6 +30,11 @@ package struct RunFiles: Sendable {
     if let folder { folders.append(Named(path: folder, option: option)) }
   }
 
+  /// Adds a folder that is made as a whole, an `OutputFolder`, which says itself whether it can be.
+  package mutating func makes(_ folder: String?, _ option: String) {
+    if let folder { wholes.append(Named(path: folder, option: option)) }
+  }
+
   /// Refuses two outputs under one name, an output that is an input, also by links, and outputs that
   /// cannot be written.
   ///
@@ -43,7 +49,7 @@ package struct RunFiles: Sendable {
       }
       stdin = input
     }
-    for output in files + folders {
+    for output in files + folders + wholes {
       guard let place = Place(writing: output.path) else { continue }
       if let other = owners.updateValue(output, forKey: place) {
         let name = OutputFile.isStdout(output.path) ? "<stdout>" : output.path
@@ -72,7 +78,7 @@ package struct RunFiles: Sendable {
       Place(reading: input.path).map { ($0, input) }
     }
     let owners = Dictionary(places, uniquingKeysWith: { first, _ in first })
-    for output in files + folders {
+    for output in files + folders + wholes {
       guard let place = Place(writing: output.path), let input = owners[place] else { continue }
       let name = OutputFile.isStdout(output.path) ? "<stdout>" : output.path
       throw RunFiles.clash(name, output.option, "reads", input.option)
