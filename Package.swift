@@ -102,7 +102,7 @@ let package = Package(
     layer("Streams", ["Formats", "Tensors", "Platform"]),
     layer("Formats", ["Tensors", "Platform"]),
     layer("Tensors", ["Platform", "CCrypto"]),
-    layer("Platform", ["CPNG", "CSignals"]),
+    layer("Platform", ["CPNG", "CSignals", "CFiles"]),
 
     // C: the SIMD kernels, and thin faces of the libraries we link.
     .target(
@@ -116,6 +116,7 @@ let package = Package(
       name: "CDense", path: "Sources/Shared/C/Dense",
       linkerSettings: [.linkedLibrary("dnnl"), .linkedLibrary("gomp")]),
     .target(name: "CSignals", path: "Sources/Shared/C/Signals"),
+    .target(name: "CFiles", path: "Sources/Shared/C/Files"),
     .target(
       name: "CSentencePiece", path: "Sources/Shared/C/SentencePiece",
       linkerSettings: [.linkedLibrary("sentencepiece")]),

@@ -80,8 +80,8 @@ struct DitRun: Tool {
     help: "Keep inner values of the first picture: PATTERN@STEP, as transformer_blocks.0.*@3.")
   var dump: String?
 
-  @Option(help: "Safetensors file for --dump.")
-  var dumpFile = "dump.safetensors"
+  @Option(help: "Safetensors file for --dump (default: dump.safetensors).")
+  var dumpFile: String?
 
   @Flag(inversion: .prefixedNo, help: "Write prompt and settings into the PNG.")
   var metadata = true
@@ -99,9 +99,26 @@ struct DitRun: Tool {
     guard text.promptEmbeds == nil || savePromptEmbeds == nil else {
       throw ValidationError("--prompt-embeds and --save-prompt-embeds exclude each other")
     }
+    if dump == nil, dumpFile != nil { throw ValidationError("--dump-file needs --dump") }
     guard (1...GenerateImages.mostPictures).contains(batchCount) else {
       throw ValidationError("--batch-count must be 1 to \(GenerateImages.mostPictures)")
     }
+  }
+
+  /// The files that are named, with the names of so many pictures.
+  private func files(_ request: DumpRequest?, pictures: Int) throws -> RunFiles {
+    var files = RunFiles()
+    files.reads(model, "--model")
+    files.reads(promptFile, "--prompt-file")
+    files.reads(latents, "--latents")
+    files.reads(text.promptEmbeds, "--prompt-embeds")
+    let names = try OutputName(output, pictures: pictures)
+    for number in 0..<pictures { files.writes(names.name(number), "--output") }
+    files.writes(saveLatents, "--save-latents")
+    files.writes(savePromptEmbeds, "--save-prompt-embeds")
+    files.writes(request?.path, "--dump-file")
+    files.fills(text.embedsCache, "--embeds-cache")
+    return files
   }
 
   func run() throws {
@@ -110,6 +127,9 @@ struct DitRun: Tool {
     stage.model = model
     stage.folderOptions = folder.options
     stage.prompts = try promptFile.map(readPrompts) ?? [prompt ?? ""]
+    stage.dump = try dump.map { try DumpRequest($0, path: dumpFile ?? "dump.safetensors") }
+    stage.files = try files(stage.dump, pictures: stage.prompts.count * batchCount)
+    try planning.check(stage.files)
     stage.sampling = sampling.options
     stage.sampling.tilesDecoding = vaeTiling
     stage.seed = sampling.seed.seed()
@@ -119,7 +139,6 @@ struct DitRun: Tool {
     stage.precision.attention = try attention.map(AttentionFormat.init)
     stage.latentsPath = latents
     stage.savedLatentsPath = saveLatents
-    stage.dump = try dump.map { try DumpRequest($0, path: dumpFile) }
     stage.text = text.options(sampling)
     stage.savedEmbedsPath = savePromptEmbeds
     stage.writesMetadata = metadata

@@ -12,7 +12,8 @@ struct FpqPack: Tool {
       Writes a model folder (or, for a name ending in .safetensors and for -, one stream) with two \
       codes per byte, and prints the true bits per weight. Several inputs are shards of layers; a \
       layer that is missing or there twice is an error. Codes of a text encoder replace its \
-      weights in the folder too, beside those of the transformer or alone.
+      weights in the folder too, beside those of the transformer or alone. A folder that is there \
+      is replaced if it is empty, or holds only what fpq-pack wrote.
 
         fpq-pack -i codes.safetensors -o emoji-fp4
         fpq-pack -i codes.safetensors t5.safetensors -o emoji-fp4
@@ -57,11 +58,27 @@ struct FpqPack: Tool {
 
   func validate() throws {
     if verify, output == "-" { throw ValidationError("--verify needs --output") }
+    if link, PackModel.writesStream(output) {
+      throw ValidationError("--link is for a model folder, as --output names one")
+    }
+  }
+
+  private var files: RunFiles {
+    var files = RunFiles()
+    for path in input { files.reads(path, "--input") }
+    if PackModel.writesStream(output) {
+      files.writes(output, "--output")
+    } else {
+      files.makes(output, "--output")
+    }
+    return files
   }
 
   func run() throws {
     running.apply()
+    try planning.check(files)
     var stage = PackModel()
+    stage.files = files
     stage.inputs = input
     stage.output = output
     stage.model = model

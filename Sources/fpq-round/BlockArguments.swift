@@ -1,5 +1,6 @@
 import ArgumentParser
 import Formats
+import Platform
 import Reconstruction
 import RoundStage
 import Rounding
@@ -58,6 +59,9 @@ struct BlockArguments: ParsableArguments {
     var blocks = RoundingSettings.Blocks()
     if let batchSize { blocks.batchSize = batchSize }
     blocks.tuneActivations = try tuneActivations.flatMap { try ActivationFormat.parse($0) }
+    if let format = blocks.tuneActivations, format.granularity == .static {
+      throw Failure("--tune-activations \(format): expected token or token-group")
+    }
     if settings.method == .descent {
       var tuning = RoundingSettings.Tuning()
       tuning.iterations = iterations

@@ -42,10 +42,25 @@ struct Round: ParsableCommand {
   @OptionGroup(title: "Running") var planning: PlanArguments
   @OptionGroup(title: "Running") var running: RunArguments
 
+  private var inputsAndOutputs: RunFiles {
+    var all = RunFiles()
+    all.reads(files.input, "--input")
+    all.reads(reports.heldOut, "--held-out")
+    all.reads(text.promptEmbeds, "--prompt-embeds")
+    all.writes(result.output, "--output")
+    if result.resume { all.fills("\(result.output).resume", "--resume") }
+    all.writes(reports.report, "--report")
+    all.writes(reports.trace, "--trace")
+    all.fills(text.embedsCache, "--embeds-cache")
+    return all
+  }
+
   func run() throws {
     running.apply()
+    try planning.check(inputsAndOutputs)
     let settings = try settings()
     var stage = RoundModel(settings)
+    stage.files = inputsAndOutputs
     stage.statistics = files.input
     stage.model = files.model
     stage.folderOptions = folder.options

@@ -98,21 +98,60 @@ struct FpqStats: Tool {
         "--skip, --limit, --tokens-per-sample and --resume-interval must be positive")
     }
     if resume, output == "-" { throw ValidationError("--resume needs --output") }
+    if resumeInterval != nil, !resume {
+      throw ValidationError("--resume-interval needs --resume")
+    }
     if layers != nil, !samples { throw ValidationError("--layers is for runs of the sampler") }
     if resume, !samples {
       throw ValidationError(
         "--resume is for runs of the sampler; a text encoder runs once, block by block")
     }
+    guard unused.isEmpty else {
+      let runs = merge.isEmpty ? (dataFree ? "--data-free" : "--part \(part)") : "--merge"
+      throw ValidationError("\(runs) takes no \(unused.joined(separator: ", "))")
+    }
   }
 
   /// Whether the model's sampler is run.
-  private var samples: Bool { part == "transformer" && !dataFree }
+  private var samples: Bool { part == "transformer" && !dataFree && merge.isEmpty }
+
+  /// Options that were given and that a run without the sampler has no use for.
+  private var unused: [String] {
+    guard !samples else { return [] }
+    let ofPrompts: [(String, Bool)] = [
+      ("--skip", skip != 0), ("--limit", limit != nil),
+      ("--max-sequence-length", sampling.maxSequenceLength != nil),
+      ("--clean-caption", sampling.cleanCaption != nil),
+    ]
+    let ofModels: [(String, Bool)] = [
+      ("--part", part != "transformer"), ("--base", folder.base != nil),
+      ("--pipeline", folder.pipeline != nil), ("--variant", folder.variant != nil),
+    ]
+    let runs = merge.isEmpty && !dataFree
+    return
+      (sampling.ofSampler + text.given
+      + [("--tokens-per-sample", tokensPerSample != 256)] + (runs ? [] : ofPrompts)
+      + (merge.isEmpty ? [] : ofModels)).filter(\.1).map(\.0)
+  }
+
+  private var files: RunFiles {
+    var files = RunFiles()
+    for path in merge { files.reads(path, "--merge") }
+    files.reads(promptFile, "--prompt-file")
+    files.reads(text.promptEmbeds, "--prompt-embeds")
+    files.writes(output, "--output")
+    if resume { files.writes("\(output).resume", "--resume") }
+    files.fills(text.embedsCache, "--embeds-cache")
+    return files
+  }
 
   func run() throws {
     running.apply()
+    let files = files
+    try planning.check(files)
     guard merge.isEmpty else { return try mergeStatistics(merge, to: output) }
-    guard !dataFree else { return try describe() }
-    guard samples else { return try readTexts() }
+    guard !dataFree else { return try describe(files) }
+    guard samples else { return try readTexts(files) }
     var stage = CollectStatistics()
     stage.model = model ?? ""
     stage.folderOptions = folder.options
@@ -127,13 +166,15 @@ struct FpqStats: Tool {
     stage.output = output
     stage.resumes = resume
     stage.resumeInterval = resumeInterval
+    stage.files = files
     stage.isVerbose = running.verbose
     guard try !planning.printed(stage.plan) else { return }
     try stage.run()
   }
 
-  private func readTexts() throws {
+  private func readTexts(_ files: RunFiles) throws {
     var stage = CollectTextStatistics()
+    stage.files = files
     stage.part = part
     stage.model = model ?? ""
     stage.folderOptions = folder.options
@@ -147,8 +188,9 @@ struct FpqStats: Tool {
     try stage.run()
   }
 
-  private func describe() throws {
+  private func describe(_ files: RunFiles) throws {
     var stage = DescribeLayers()
+    stage.files = files
     stage.part = part
     stage.model = model ?? ""
     stage.folderOptions = folder.options

@@ -126,15 +126,6 @@ struct OutputTests {
     #expect(try here.contents == ["bad.safetensors", "keep.safetensors"])
   }
 
-  @Test func `an output that is also the input`() throws {
-    let path = here.file("both.safetensors")
-    try FileManager.default.copyItem(atPath: fixture.stats, toPath: path)
-    let result = try Shell.run("fpq-round", ["-i", path, "-o", path])
-    #expect(result.status == 0, "\(result.error)")
-    #expect(try contents(path) == contents(fixture.codes))
-    #expect(try here.contents == ["both.safetensors"])
-  }
-
   @Test func `packing over the model itself is refused`() throws {
     let result = try Shell.run("fpq-pack", ["-i", fixture.codes, "-o", Fixture.model])
     #expect(isOneLine(result, from: "fpq-pack", saying: Fixture.model), "\(result.error)")

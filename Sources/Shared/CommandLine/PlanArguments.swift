@@ -12,6 +12,9 @@ package struct PlanArguments: ParsableArguments {
 
   package init() {}
 
+  /// Refuses what can be told of `files` before the run; a plan itself goes to stdout.
+  package func check(_ files: RunFiles) throws { try files.check(writesStdout: !plan) }
+
   /// Prints the plan that `make` makes, if there is to be one.
   ///
   /// - Returns: whether there was.

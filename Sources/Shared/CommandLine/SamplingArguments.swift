@@ -84,6 +84,16 @@ package struct SamplingArguments: ParsableArguments {
     }
   }
 
+  /// Those of the sampler alone, and whether each asks for anything.
+  package var ofSampler: [(option: String, isGiven: Bool)] {
+    [
+      ("--steps", steps != nil), ("--guidance-scale", guidanceScale != nil),
+      ("--guidance-rescale", guidanceRescale != 0), ("--negative-prompt", !negativePrompt.isEmpty),
+      ("--seed", seed != 0), ("--width", width != nil), ("--height", height != nil),
+      ("--scheduler", scheduler != nil), ("--no-resolution-binning", !resolutionBinning),
+    ]
+  }
+
   package var options: SamplingOptions {
     var options = SamplingOptions()
     options.steps = steps

@@ -20,6 +20,11 @@ package struct TextArguments: ParsableArguments {
     guard promptEmbeds != "-" else { throw ValidationError("--prompt-embeds must be a file") }
   }
 
+  /// All of them, and whether each is given.
+  package var given: [(option: String, isGiven: Bool)] {
+    [("--prompt-embeds", promptEmbeds != nil), ("--embeds-cache", embedsCache != nil)]
+  }
+
   /// Reading prompts as `sampling` says; nil: as the run whose prompts they are.
   package func options(_ sampling: SamplingArguments? = nil) -> TextOptions {
     var options = TextOptions()

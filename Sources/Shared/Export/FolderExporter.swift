@@ -5,6 +5,12 @@ import Streams
 struct FolderExporter: Exporter {
   let name = "folder"
 
+  func check(_ path: String) throws { try PackedFolder.check(path) }
+
+  func check(_ parts: [String], to destination: Destination) throws {
+    try PackedFolder.check(destination.path, apartFrom: destination.original)
+  }
+
   func write(_ parts: [PackedModel], to destination: Destination) throws -> [WrittenFile] {
     let folder = try PackedFolder(
       destination.path, packed: parts.map(\.metadata.part), original: destination.original,

@@ -3,11 +3,10 @@ import Platform
 import Tensors
 
 /// A packed model folder in the making: the weights of some parts replaced, the original's other
-/// parts copied or linked.
+/// parts copied or linked, and a listing of all that.
 ///
-/// It is built under a temporary name beside the target and renamed when whole, so that a folder
-/// that can be seen is complete. A link to a folder is followed. Links inside the original are too:
-/// a copy needs the original no more.
+/// It is an `OutputFolder`, so that one that can be seen is complete. Links inside the original are
+/// followed: a copy needs the original no more.
 package final class PackedFolder {
   /// The file of the weights of `part`, under the name that diffusers and transformers give it.
   package static func weightsName(_ part: String) -> String {
@@ -18,84 +17,48 @@ package final class PackedFolder {
   /// Bytes of a part that are not copied without a word.
   private static let large = 1 << 30
 
-  /// As the user gave it.
-  private let name: String
-  /// Where the folder comes to stand.
-  private let target: String
-  private let temporary: String
+  private let folder: OutputFolder
   private let original: ModelFolder
   private let links: Bool
-  private var committed = false
-  /// What an interrupt must remove.
-  private var slots: [Int32] = []
 
   /// Where the file `name` is to be written.
-  package func path(of name: String) -> String { "\(temporary)/\(name)" }
+  package func path(of name: String) -> String { folder.file(name) }
 
-  /// - Throws: `Failure` when `target` exists as anything but an earlier packed folder or an empty
-  ///   one, or cannot be written.
+  /// - Throws: `Failure` when `target` is anything but an earlier packed folder or an empty one, or
+  ///   cannot be written.
   package init(
     _ target: String, packed: [String], original: ModelFolder, links: Bool
   ) throws {
-    name = target.count > 1 && target.hasSuffix("/") ? String(target.dropLast()) : target
-    self.target = OutputFile.followingLinks(name)
-    temporary = "\(self.target).\(ProcessInfo.processInfo.processIdentifier).part"
+    try PackedFolder.check(target)
+    try PackedFolder.check(target, apartFrom: original)
+    folder = try OutputFolder(target)
     (self.original, self.links) = (original, links)
-    try PackedFolder.checkReplaceable(self.target, original: original, name: name)
-    do {
-      try makeFolder(temporary)
-      for part in packed {
-        try makeFolder("\(temporary)/\(part)")
-        try copy("\(original.folder(part))/config.json", to: "\(part)/config.json")
-      }
-      try writeIndex()
-      for part in original.allParts where !packed.contains(part) { try place(part) }
-    } catch {
-      discard()
-      throw error
+    for part in packed {
+      try folder.makeFolder(part)
+      try copy("\(original.folder(part))/config.json", to: "\(part)/config.json")
     }
+    try writeIndex()
+    for part in original.allParts where !packed.contains(part) { try place(part) }
   }
 
-  /// - Throws: `Failure` when something at `target` would be lost.
-  private static func checkReplaceable(
-    _ target: String, original: ModelFolder, name: String
-  ) throws {
-    let files = FileManager.default
-    guard files.fileExists(atPath: target) else { return }
-    func resolved(_ path: String) -> URL {
-      URL(fileURLWithPath: path).resolvingSymlinksInPath()
-    }
-    let originals = [
-      original.path, original.folder(ModelFolder.transformerPart), original.options.base,
-    ]
-    guard !originals.compactMap(\.self).map(resolved).contains(resolved(target)) else {
-      throw Failure(name, "expected another folder than the original model")
-    }
-    let contents = try folderContents(target)
-    guard !contents.isEmpty else { return }
-    guard let earlier = try? ModelFolder(target), isPacked(earlier) else {
-      throw Failure(name, "expected an earlier packed model to replace or a new name, found others")
-    }
-    let own = Set(earlier.allParts + ["model_index.json"])
-    if let other = contents.first(where: { !own.contains($0) }) {
-      throw Failure(name, "expected an earlier packed model alone, found \(other) beside it")
-    }
+  /// Refuses a folder that holds anything but what is written here, and one that cannot be made.
+  package static func check(_ target: String) throws {
+    try OutputFolder.check(target)
+    var status = stat()
+    guard stat(target, &status) == 0 else { return }
+    try FolderListing.check(target, as: target)
   }
 
-  /// Whether the folder of some part holds what is written here and nothing else.
-  private static func isPacked(_ folder: ModelFolder) -> Bool {
-    folder.allParts.contains { part in
-      let weights = URL(fileURLWithPath: weightsName(part)).lastPathComponent
-      guard (try? folderContents(folder.folder(part))) == ["config.json", weights] else {
-        return false
-      }
-      return (try? folder.weights(part))?.metadata["fpq.kind"] == "packed"
+  /// Refuses a folder that is the original, or a part of it, or has one in it.
+  package static func check(_ target: String, apartFrom original: ModelFolder) throws {
+    func resolved(_ path: String) -> String {
+      "\(URL(fileURLWithPath: path).resolvingSymlinksInPath().path)/"
     }
-  }
-
-  private func makeFolder(_ path: String) throws {
-    slots.append(Interrupt.remember(path))
-    guard mkdir(path, 0o777) == 0 else { throw cannotBeWritten() }
+    let (own, whole) = (resolved(target), [original.path, original.options.base])
+    let parts = original.allParts.map { resolved(original.folder($0)) }
+    let folders = whole.compactMap { $0.map(resolved) } + parts
+    guard !folders.contains(where: { $0.hasPrefix(own) }), !parts.contains(where: own.hasPrefix)
+    else { throw Failure(target, "expected another folder than the original model") }
   }
 
   /// The original's index; where the parts come from two folders it is made to fit both.
@@ -112,18 +75,16 @@ package final class PackedFolder {
       let name = try original.config(key).string("_class_name") ?? "Transformer2DModel"
       members.append(.init(key: key, value: .array([.string("diffusers"), .string(name)])))
     }
-    slots.append(Interrupt.remember("\(temporary)/model_index.json"))
-    let output = try OutputFile("\(temporary)/model_index.json")
+    let output = try OutputFile(folder.file("model_index.json"))
     try output.write(Array(JSON.object(members).compact.utf8))
     try output.commit()
   }
 
   /// Copies what the file `source` holds, also where it is a link.
   private func copy(_ source: String, to name: String) throws {
-    slots.append(Interrupt.remember("\(temporary)/\(name)"))
     let input = try InputFile(regular: source, kind: "a file of the model")
     defer { input.finish() }
-    let output = try OutputFile("\(temporary)/\(name)")
+    let output = try OutputFile(folder.file(name))
     while true {
       let piece = try input.readPiece(atMost: 1 << 20)
       if piece.isEmpty { break }
@@ -135,10 +96,10 @@ package final class PackedFolder {
   /// Copies or links a part, without the weights that the original would not read: the result opens
   /// without `--variant`.
   private func place(_ part: String) throws {
-    let folder = original.folder(part)
-    let leftOut = try Checkpoint.leftOut(in: folder, variant: original.options.variant)
-    if links, leftOut.isEmpty { return try link(folder, as: part) }
-    let size = try Checkpoint.size(of: folder, variant: original.options.variant)
+    let source = original.folder(part)
+    let leftOut = try Checkpoint.leftOut(in: source, variant: original.options.variant)
+    if links, leftOut.isEmpty { return try link(source, as: part) }
+    let size = try Checkpoint.size(of: source, variant: original.options.variant)
     if !links, size > PackedFolder.large {
       let packs = part.hasPrefix("text_encoder") ? ", fpq-stats --part \(part) packs it" : ""
       Console.say(
@@ -146,7 +107,7 @@ package final class PackedFolder {
           format: "copying %@, %.1f GB: --link links it instead%@", part, Double(size) / 1e9, packs)
       )
     }
-    try place(folder, as: part, leavingOut: leftOut)
+    try place(source, as: part, leavingOut: leftOut)
   }
 
   /// Copies or links the file or folder `source`, file by file, so that an interrupt can remove
@@ -157,40 +118,23 @@ package final class PackedFolder {
     guard exists, isFolder.boolValue else {
       return links ? try link(source, as: name) : try copy(source, to: name)
     }
-    try makeFolder("\(temporary)/\(name)")
+    try folder.makeFolder(name)
     for child in try folderContents(source) where !leavingOut.contains(child) {
       try place("\(source)/\(child)", as: "\(name)/\(child)")
     }
   }
 
   private func link(_ source: String, as name: String) throws {
-    slots.append(Interrupt.remember("\(temporary)/\(name)"))
-    let path = URL(fileURLWithPath: source).standardizedFileURL.path
-    guard symlink(path, "\(temporary)/\(name)") == 0 else { throw cannotBeWritten() }
+    try folder.makeLink(name, to: URL(fileURLWithPath: source).standardizedFileURL.path)
   }
 
-  private func cannotBeWritten() -> Failure {
-    Failure(name, "cannot be written: \(systemReason())")
-  }
-
-  private func discard() {
-    try? FileManager.default.removeItem(atPath: temporary)
-    slots.forEach(Interrupt.forget)
-    slots = []
-  }
-
+  /// - Throws: `Failure` when it cannot take its place, or when something has come into the folder
+  ///   there that was not written here.
   package func commit() throws {
-    let old = "\(temporary).old"
-    let replaces = FileManager.default.fileExists(atPath: target)
-    guard !replaces || rename(target, old) == 0, rename(temporary, target) == 0 else {
-      throw cannotBeWritten()
-    }
-    committed = true
-    slots.forEach(Interrupt.forget)
-    if replaces { try? FileManager.default.removeItem(atPath: old) }
-  }
-
-  deinit {
-    if !committed { discard() }
+    let listing = try FolderListing.json(of: folder.temporary)
+    let output = try OutputFile(folder.file(FolderListing.name))
+    try output.write(listing.utf8)
+    try output.commit()
+    try folder.commit { try FolderListing.check($0, as: folder.path) }
   }
 }

@@ -5,15 +5,19 @@ import Streams
 struct StreamExporter: Exporter {
   let name = "stream"
 
-  func write(_ parts: [PackedModel], to destination: Destination) throws -> [WrittenFile] {
-    let path = destination.path
-    guard let model = parts.first, parts.count == 1 else {
-      let names = parts.map(\.metadata.part).joined(separator: ", ")
-      throw Failure(path, "expected one part for a stream, found \(names); name a folder")
+  func check(_ parts: [String], to destination: Destination) throws {
+    guard parts.count == 1 else {
+      let names = parts.joined(separator: ", ")
+      throw Failure(
+        destination.path, "expected one part for a stream, found \(names); name a folder")
     }
-    return [
-      try WrittenFile.write(
-        model.tensors(), metadata: model.metadata.dictionary, to: path, as: path)
-    ]
+  }
+
+  func write(_ parts: [PackedModel], to destination: Destination) throws -> [WrittenFile] {
+    try check(parts.map(\.metadata.part), to: destination)
+    let path = destination.path
+    return try parts.map {
+      try WrittenFile.write($0.tensors(), metadata: $0.metadata.dictionary, to: path, as: path)
+    }
   }
 }

@@ -25,6 +25,10 @@ package struct ContactSheet {
     var pairs: [PicturePair] = []
     if inputs.count == 2 { pairs = try picturePairs(inputs[0], inputs[1]) }
     paths = pairs.isEmpty ? inputs : pairs.flatMap { [$0.a, $0.b] }
+    var files = RunFiles()
+    for path in paths { files.reads(path, "<pictures>") }
+    files.writes(output, "--output")
+    try files.check()
     let pictures = try paths.map(Picture.init)
     let file = try OutputFile(output)
     try file.write(compose(pictures, paired: !pairs.isEmpty).pngData())

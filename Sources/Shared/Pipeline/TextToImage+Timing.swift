@@ -16,16 +16,7 @@ extension TextToImage {
   package func stepSeconds(tokens: Int, observer: (any LayerObserver)? = nil) -> Double {
     let samples = isGuided ? 2 : 1
     let latents = initialLatents(TorchGenerator(seed: 0))
-    let generator = TorchGenerator(seed: 1)
-    let prompt = EncodedPrompt(
-      prompt: "",
-      texts: transformer.textInputs.map { input in
-        let rows = input.tokens ?? tokens
-        return EncodedText(
-          states: Matrix(
-            rows: rows, columns: input.channels, values: generator.randn(rows * input.channels)),
-          mask: Array(repeating: true, count: rows))
-      })
+    let prompt = anyPrompt(tokens: tokens)
     let text = transformer.projectText(Array(repeating: prompt, count: samples), observer: nil)
     let direct = Direct(samples: samples, observer: observer)
     func inputs() -> BlockInputs {
@@ -54,6 +45,31 @@ extension TextToImage {
       seconds += Double(kind.count) * run()
     }
     return seconds
+  }
+
+  /// Shows `observer` what it will see at every step, on the smallest picture there can be.
+  package func runOnce(observer: any LayerObserver) {
+    let (channels, side) = (latentShape[0], transformer.patchSize)
+    let latents = Latents(
+      channels: channels, height: side, width: side,
+      values: Array(repeating: 0, count: channels * side * side))
+    _ = transformer.forward(
+      latents, timesteps: [500], text: transformer.prepareText([anyPrompt(tokens: 1)]),
+      conditions: conditions, observer: observer)
+  }
+
+  /// A prompt of random states, of so many tokens where a family leaves padding out.
+  private func anyPrompt(tokens: Int) -> EncodedPrompt {
+    let generator = TorchGenerator(seed: 1)
+    return EncodedPrompt(
+      prompt: "",
+      texts: transformer.textInputs.map { input in
+        let rows = input.tokens ?? tokens
+        return EncodedText(
+          states: Matrix(
+            rows: rows, columns: input.channels, values: generator.randn(rows * input.channels)),
+          mask: Array(repeating: true, count: rows))
+      })
   }
 
   /// Seconds of decoding a picture: a part that grows with its area, and attention, which grows with

@@ -25,29 +25,22 @@ package final class OutputFile {
   /// - Throws: `Failure` when the target cannot be written, or when binary data would go to a
   ///   terminal.
   package init(_ path: String) throws {
-    if ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].contains(path) {
+    if OutputFile.isStdout(path) {
       self.path = "<stdout>"
       descriptor = STDOUT_FILENO
       destination = .stdout
-      try refuseTerminal()
+      try OutputFile.refuseTerminal(descriptor, path: self.path)
       return
     }
     self.path = path
     let target = OutputFile.followingLinks(path)
-    var status = stat()
-    let exists = stat(target, &status) == 0
-    if !exists && errno != ENOENT { throw OutputFile.failure(path) }
-    switch status.st_mode & S_IFMT {
-    case S_IFDIR where exists: throw Failure(path, "expected a file to write, found a folder")
-    case S_IFREG where exists:
-      guard access(target, W_OK) == 0 else { throw OutputFile.failure(path) }
-    case _ where exists:
+    let status = try OutputFile.status(of: target, path: path)
+    if let status, status.st_mode & S_IFMT != S_IFREG {
       descriptor = open(target, O_WRONLY | O_CLOEXEC | O_NOCTTY)
       destination = .special
       guard descriptor >= 0 else { throw OutputFile.failure(path) }
-      try refuseTerminal()
+      try OutputFile.refuseTerminal(descriptor, path: path)
       return
-    default: break
     }
     let temporary = try OutputFile.temporary(beside: target, for: path)
     slot = Interrupt.remember(temporary.path)
@@ -55,7 +48,54 @@ package final class OutputFile {
     destination = .file(target: target, temporary: temporary.path)
     // A new file gets what the umask leaves; one that is replaced keeps its permissions, as `>`
     // would.
-    if exists { fchmod(descriptor, status.st_mode & 0o777) }
+    if let status { fchmod(descriptor, status.st_mode & 0o777) }
+  }
+
+  /// Refuses what opening `path` for writing would refuse, and leaves no trace.
+  ///
+  /// A named pipe is not opened: its reader would take that for the end.
+  ///
+  /// - Parameters:
+  ///   - path: of the file.
+  ///   - probes: whether a file is made in its folder, to see whether that can be.
+  /// - Throws: `Failure` as `init` does.
+  package static func check(_ path: String, probes: Bool = true) throws {
+    if isStdout(path) { return try refuseTerminal(STDOUT_FILENO, path: "<stdout>") }
+    let target = followingLinks(path)
+    if let status = try OutputFile.status(of: target, path: path),
+      status.st_mode & S_IFMT != S_IFREG
+    {
+      guard status.st_mode & S_IFMT != S_IFIFO else { return }
+      let descriptor = open(target, O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
+      guard descriptor >= 0 else { throw failure(path) }
+      defer { close(descriptor) }
+      return try refuseTerminal(descriptor, path: path)
+    }
+    guard probes else { return }
+    let temporary = try OutputFile.temporary(beside: target, for: path)
+    unlink(temporary.path)
+    close(temporary.descriptor)
+  }
+
+  package static func isStdout(_ path: String) -> Bool {
+    ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].contains(path)
+  }
+
+  /// What stands at `target`; nil: nothing yet.
+  ///
+  /// - Throws: `Failure` for a folder, and a file that may not be written.
+  private static func status(of target: String, path: String) throws -> stat? {
+    var status = stat()
+    guard stat(target, &status) == 0 else {
+      guard errno == ENOENT else { throw failure(path) }
+      return nil
+    }
+    switch status.st_mode & S_IFMT {
+    case S_IFDIR: throw Failure(path, "expected a file to write, found a folder")
+    case S_IFREG: guard access(target, W_OK) == 0 else { throw failure(path) }
+    default: break
+    }
+    return status
   }
 
   package func write(_ bytes: UnsafeRawBufferPointer) throws {
@@ -99,7 +139,7 @@ package final class OutputFile {
     }
   }
 
-  private func refuseTerminal() throws {
+  private static func refuseTerminal(_ descriptor: Int32, path: String) throws {
     guard isatty(descriptor) == 0 else {
       throw Failure(path, "expected a file or a pipe for binary data, found a terminal")
     }
@@ -123,36 +163,14 @@ package final class OutputFile {
     return path
   }
 
-  /// Removes what processes that were killed left of the file `name` in `folder`.
-  private static func removeStale(of name: String, in folder: String) {
-    let place = folder.isEmpty ? "." : folder
-    for entry in (try? FileManager.default.contentsOfDirectory(atPath: place)) ?? []
-    where entry.hasPrefix("\(name).") && entry.hasSuffix(".part") {
-      let number = entry.dropFirst(name.count + 1).dropLast(5).prefix { $0.isASCII && $0.isNumber }
-      // No such process: not of another user, or of a container with numbers of its own, for long.
-      guard let id = pid_t(number), id > 0, kill(id, 0) != 0, errno == ESRCH else { continue }
-      unlink(folder + entry)
-    }
-  }
-
-  /// A new file in the folder of `target`, of a name no other process uses.
+  /// A new file in the folder of `target`, of a name no other process uses; what killed processes
+  /// left under such names goes.
   private static func temporary(
     beside target: String, for path: String
   ) throws -> (path: String, descriptor: Int32) {
-    let start = target.lastIndex(of: "/").map { target.index(after: $0) } ?? target.startIndex
-    guard start < target.endIndex else {
-      throw Failure("expected the name of a file to write, found \"\(path)\"")
+    for left in TemporaryName.left(of: target, type: S_IFREG) { unlink(left) }
+    return try TemporaryName.make(beside: target, for: path) {
+      open($0, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
     }
-    // Cut, so that the suffix fits within the 255 bytes of a name.
-    let name = String(target[start...].prefix(50))
-    removeStale(of: name, in: String(target[..<start]))
-    for number in 0... {
-      let suffix = number == 0 ? "" : "-\(number)"
-      let temporary = "\(target[..<start])\(name).\(getpid())\(suffix).part"
-      let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
-      if descriptor >= 0 { return (temporary, descriptor) }
-      guard errno == EEXIST else { break }
-    }
-    throw failure(path)
   }
 }

@@ -13,17 +13,22 @@ extension Digest {
   /// So an encoder of 19 GB is known in milliseconds. Files of the same size and time of writing
   /// that differ only between those places would be taken for the same.
   ///
+  /// - Parameters:
+  ///   - path: of the file.
+  ///   - countsTime: false leaves the time out, which a copy does not have.
   /// - Throws: `Failure` for a file that cannot be read.
-  package func add(fileAt path: String) throws {
+  package func add(fileAt path: String, countsTime: Bool = true) throws {
     let file = try InputFile(regular: path, kind: "a file")
     defer { file.finish() }
     let storage = try file.mapped()
     let bytes = storage.bytes
     add("\(bytes.count)\n")
     guard bytes.count > Digest.longest else { return add(bytes) }
-    var status = stat()
-    fstat(file.descriptor, &status)
-    add("\(status.st_mtim.tv_sec) \(status.st_mtim.tv_nsec)\n")
+    if countsTime {
+      var status = stat()
+      fstat(file.descriptor, &status)
+      add("\(status.st_mtim.tv_sec) \(status.st_mtim.tv_nsec)\n")
+    }
     let last = bytes.count - Digest.piece
     for index in 0..<Digest.pieces {
       let start = last / (Digest.pieces - 1) * index

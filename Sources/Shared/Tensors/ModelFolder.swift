@@ -160,7 +160,7 @@ extension ModelFolder {
     (try? FileManager.default.attributesOfItem(atPath: path)) != nil
   }
 
-  private static func isFolder(_ path: String) -> Bool {
+  static func isFolder(_ path: String) -> Bool {
     var isFolder: ObjCBool = false
     return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
       && isFolder.boolValue

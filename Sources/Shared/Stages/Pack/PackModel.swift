@@ -12,6 +12,8 @@ package struct PackModel {
   package var inputs: [String] = ["-"]
   /// A folder, a `.safetensors` file, or `-` for stdout.
   package var output = "-"
+  /// What the arguments name.
+  package var files = RunFiles()
   /// The model folder, instead of where the statistics were taken.
   package var model: String?
   package var folderOptions = ModelFolder.Options()
@@ -27,6 +29,11 @@ package struct PackModel {
 
   package init() {}
 
+  /// Whether `output` names a stream and not a folder.
+  package static func writesStream(_ output: String) -> Bool {
+    Exporters.usualName(for: output) == "stream"
+  }
+
   package func run() throws {
     let start = Date()
     if let format = try activations.flatMap(ActivationFormat.parse), format.granularity == .static {
@@ -38,8 +45,7 @@ package struct PackModel {
     let (parts, folder) = try open()
     try plan(parts, of: folder).check()
     let packed = try parts.map { try pack($0, of: folder) }
-    let written = try Exporters.named(Exporters.usualName(for: output)).write(
-      packed, to: Destination(path: output, original: folder, links: links))
+    let written = try exporter.write(packed, to: destination(folder))
     for model in packed { Console.say(try model.summary()) }
     for (file, model) in zip(written, packed) where verifies {
       try file.verify()
@@ -52,11 +58,27 @@ package struct PackModel {
   }
 
   /// The codes of each part, and the model that they are of.
+  ///
+  /// - Throws: `Failure` also for what could not be written in the end.
   func open() throws -> (parts: [MergedCodes], folder: ModelFolder) {
+    let exporter = try exporter
+    try exporter.check(output)
     let all = try inputs.map { try CodesFile($0) }
     let parts = try Dictionary(grouping: all, by: \.metadata.part)
       .sorted { $0.key < $1.key }.map { try MergedCodes($0.value) }
-    return (parts, try modelFolder(of: parts))
+    let folder = try modelFolder(of: parts)
+    try files.check(notAmong: folder.files, of: "--model")
+    try exporter.check(parts.map(\.metadata.part), to: destination(folder))
+    for codes in parts { _ = try formats(of: codes) }
+    return (parts, folder)
+  }
+
+  private var exporter: any Exporter {
+    get throws { try Exporters.named(Exporters.usualName(for: output)) }
+  }
+
+  private func destination(_ original: ModelFolder) -> Destination {
+    Destination(path: output, original: original, links: links)
   }
 
   /// The float weights that `codes` are of.
@@ -87,11 +109,7 @@ package struct PackModel {
     guard sha256 == codes.metadata.modelSHA256 else {
       throw Failure(codes.path, "expected codes of \(folder.path), found another model's")
     }
-    // A text encoder runs once a prompt, on a few tokens: reading its weights is what takes time.
-    let shared = isTransformer ? try sharedActivations(codes) : "none"
-    let own = isTransformer ? attention : AttentionFormat.none.description
-    let attention = try own ?? codes.metadata.setting("attention", in: codes.path)
-    try codes.layers.check(AttentionFormat(attention))
+    let (shared, attention) = try formats(of: codes)
     let words =
       isTransformer
       ? (shared.map { " --activations \($0)" } ?? "") + " --attention \(attention)" : ""
@@ -109,6 +127,20 @@ package struct PackModel {
           + "first \(first)")
     }
     return packed
+  }
+
+  /// What the packed part rounds inputs to that have no format of their own, and query, key and
+  /// value.
+  private func formats(
+    of codes: MergedCodes
+  ) throws -> (activations: String?, attention: String) {
+    let isTransformer = codes.metadata.part == ModelFolder.transformerPart
+    // A text encoder runs once a prompt, on a few tokens: reading its weights is what takes time.
+    let shared = isTransformer ? try sharedActivations(codes) : "none"
+    let own = isTransformer ? attention : AttentionFormat.none.description
+    let attention = try own ?? codes.metadata.setting("attention", in: codes.path)
+    try codes.layers.check(AttentionFormat(attention))
+    return (shared, attention)
   }
 
   /// The activation format of layers that have none of their own; nil when all have.

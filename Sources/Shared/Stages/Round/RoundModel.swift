@@ -14,6 +14,8 @@ package struct RoundModel {
   /// Statistics; `-`: stdin.
   package var statistics = "-"
   package var output = "-"
+  /// What the arguments name.
+  package var files = RunFiles()
   /// The model folder, instead of where the statistics were taken.
   package var model: String?
   package var folderOptions = ModelFolder.Options()
@@ -43,7 +45,6 @@ package struct RoundModel {
     _ tasks: RoundingTasks, _ source: TransformerSource?, since start: Date
   ) throws {
     try certain(tasks).check()
-    // Refused here, before the work, rather than after it.
     let result = try OutputFile(output)
     let trace = try tracePath.map { (file: try OutputFile($0), trace: RoundingTrace()) }
     var layers = CodedLayers()
@@ -60,12 +61,7 @@ package struct RoundModel {
     }
     let kept = try resumes ? keptSites(tasks, write) : nil
     if let reconstruction = settings.reconstruction {
-      guard let source else {
-        throw Failure(
-          tasks.statistics.path,
-          "expected statistics of a transformer for --inputs quantized and --objective block, found "
-            + "those of a \(tasks.statistics.metadata.part)")
-      }
+      guard let source else { preconditionFailure("no transformer to run") }
       try add(
         SequentialRounding(
           source: source, tasks: tasks, options: reconstruction, text: text,
@@ -152,7 +148,6 @@ package struct RoundModel {
       settings.damping
       ?? (isOfText ? RoundingSettings.textDamping : ObjectiveOptions().damping)
     let judge = try heldOut.map { try StatisticsFile($0) }
-    let (weights, source) = try floatModel(of: [statistics] + (judge.map { [$0] } ?? []))
     let formats = try settings.formats(for: statistics.roles.all, ofText: isOfText)
     let options = try settings.rounding()
     for (_, formats) in formats.sorted(by: { $0.key < $1.key }) {
@@ -162,6 +157,14 @@ package struct RoundModel {
     guard !chosen.isEmpty else {
       throw Failure("layers \(layerPattern ?? "*")", "expected to match a layer, matched none")
     }
+    guard settings.reconstruction == nil || !isOfText else {
+      throw Failure(
+        statistics.path,
+        "expected statistics of a transformer for --inputs quantized and --objective block, found "
+          + "those of a \(statistics.metadata.part)")
+    }
+    let (weights, source) = try floatModel(
+      of: [statistics] + (judge.map { [$0] } ?? []), layers: chosen)
     let tasks = RoundingTasks(
       statistics: statistics, judge: judge, weights: weights, formats: formats,
       chosen: Set(chosen), objective: settings.objective, input: settings.input,
@@ -170,23 +173,44 @@ package struct RoundModel {
   }
 
   /// The float part that the statistics were taken of; its model where it is the transformer.
+  ///
+  /// - Parameters:
+  ///   - statistics: files of them.
+  ///   - layers: that are to be rounded.
+  /// - Returns: both.
+  /// - Throws: `Failure` when they are not of one model, or an output is one of its files.
   private func floatModel(
-    of files: [StatisticsFile]
+    of statistics: [StatisticsFile], layers: [String]
   ) throws -> (weights: any TensorSource, source: TransformerSource?) {
-    let part = files[0].metadata.part
-    let (path, options) = try files[0].metadata.model(
-      in: files[0].path, instead: model, folderOptions)
+    let part = statistics[0].metadata.part
+    let (path, options) = try statistics[0].metadata.model(
+      in: statistics[0].path, instead: model, folderOptions)
     let isTransformer = part == ModelFolder.transformerPart
     let source = isTransformer ? try TransformerSource(path, options) : nil
-    let weights = try source?.weights ?? ModelFolder(path, options).weights(part)
+    let folder = try source?.folder ?? ModelFolder(path, options)
+    try files.check(notAmong: folder.files, of: "--model")
+    let weights = try source?.weights ?? folder.weights(part)
+    try checkRank(layers, in: weights)
     let sha256 = try SHA256.hex(of: weights)
-    for file in files {
+    for file in statistics {
       try file.metadata.check(part: part, in: file.path)
       guard file.metadata.modelSHA256 == sha256 else {
         throw Failure(file.path, "expected statistics of \(path), found another model's")
       }
     }
     return (weights, source)
+  }
+
+  /// Refuses a branch of a higher rank than one of `layers` has.
+  private func checkRank(_ layers: [String], in weights: any TensorSource) throws {
+    guard let rank = settings.rank else { return }
+    for layer in layers.sorted() {
+      let weight = try weights.tensor("\(layer).weight")
+      if let highest = weight.shape.min(), rank > highest {
+        throw Failure(
+          weight.place, "expected a rank of at most \(highest) for --rank, found \(rank)")
+      }
+    }
   }
 
   private func finish(

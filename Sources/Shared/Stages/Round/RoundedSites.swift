@@ -70,7 +70,7 @@ struct RoundedSites {
   func remove() {
     let own = Set(sites.map { URL(fileURLWithPath: path(of: $0)).lastPathComponent })
     for name in (try? folderContents(folder)) ?? []
-    where own.contains(name) || (name.hasSuffix(".part") && own.contains { name.hasPrefix($0) }) {
+    where own.contains(where: { name == $0 || TemporaryName.matches(name, of: $0) }) {
       unlink("\(folder)/\(name)")
     }
     rmdir(folder)

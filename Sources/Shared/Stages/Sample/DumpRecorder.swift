@@ -1,5 +1,6 @@
 import Foundation
 import Layers
+import Pipeline
 import Platform
 import Streams
 import Tensors
@@ -21,6 +22,39 @@ package struct DumpRequest: Sendable {
     self.step = step
     self.path = path
   }
+
+  /// Refuses a step that `pipeline` does not come to, and a pattern that matches nothing in it.
+  func check(_ pipeline: TextToImage) throws {
+    guard step < pipeline.steps else {
+      throw Failure(
+        "dump \(pattern)@\(step)", "expected a step of 0 to \(pipeline.steps - 1), found \(step)")
+    }
+    let names = DumpNames()
+    pipeline.runOnce(observer: names)
+    guard names.all.contains(where: matches) else {
+      throw Failure("dump \(pattern)", "expected a module of that name, found none")
+    }
+  }
+
+  func matches(_ name: String) -> Bool { fnmatch(pattern, name, 0) == 0 }
+}
+
+extension LayerObserver {
+  /// Under which an input of linear layers is kept.
+  fileprivate func inputName(_ layers: [LayerRole]) -> String? {
+    layers.first.map { "\($0.site).input" }
+  }
+}
+
+/// What can be kept of a model.
+private final class DumpNames: LayerObserver {
+  private(set) var all: Set<String> = []
+
+  func observe(_ layers: [LayerRole], input: Matrix, samples: Int, valid: [Bool]?) {
+    if let name = inputName(layers) { all.insert(name) }
+  }
+
+  func observe(module: String, output: Matrix) { all.insert(module) }
 }
 
 /// Keeps the inner values of the first picture that a request names, and writes them as one
@@ -35,23 +69,18 @@ final class DumpRecorder: LayerObserver {
   init(_ request: DumpRequest) { self.request = request }
 
   func observe(_ layers: [LayerRole], input: Matrix, samples: Int, valid: [Bool]?) {
-    if let site = layers.first?.site { keep("\(site).input", input) }
+    if let name = inputName(layers) { keep(name, input) }
   }
 
   func observe(module: String, output: Matrix) { keep(module, output) }
 
   private func keep(_ name: String, _ value: Matrix) {
-    guard step == request.step, tensors[name] == nil, fnmatch(request.pattern, name, 0) == 0 else {
-      return
-    }
+    guard step == request.step, tensors[name] == nil, request.matches(name) else { return }
     tensors[name] = Tensor(
       name: name, dtype: .f32, shape: [value.rows, value.columns], values: value.values)
   }
 
   func write() throws {
-    guard !tensors.isEmpty else {
-      throw Failure("dump \(request.pattern)", "expected a module of that name, found none")
-    }
     let output = try OutputFile(request.path)
     try SafetensorsWriter.write(
       tensors.values.map { SafetensorsWriter.Entry($0) }, metadata: [:], to: output)

@@ -11,7 +11,7 @@ extension GenerateImages {
   /// - Throws: `Failure` for what the run itself would refuse when it opens its inputs.
   package func plan() throws -> RunPlan {
     let source = try TransformerSource(model, folderOptions)
-    let pipeline = try TextToImage(source, precision: precision, options: sampling)
+    let pipeline = try open(source)
     let encoding = try source.textEncoding(text)
     var plan = RunPlan()
     encoding.read(text, in: &plan)

@@ -19,6 +19,8 @@ package struct GenerateImages {
   /// Pictures of each prompt, with consecutive seeds.
   package var batchCount = 1
   package var output = "-"
+  /// What the arguments name.
+  package var files = RunFiles()
   package var precision = RunPrecision()
   /// A file with the standard normal latents to start from, [pictures][channels][height][width].
   package var latentsPath: String?
@@ -57,7 +59,7 @@ package struct GenerateImages {
     let names = try OutputName(output, pictures: count)
     let source = try TransformerSource(model, folderOptions)
     let began = Date()
-    let pipeline = try TextToImage(source, precision: precision, options: sampling)
+    let pipeline = try open(source)
     if let latentsPath {
       let given = try initialLatents(latentsPath, shape: pipeline.latentShape)
       guard given.count == requests.count else {
@@ -109,6 +111,17 @@ package struct GenerateImages {
       Console.say(
         "pictures: \(requests.count), \(seconds) s, \(Memory.summary)")
     }
+  }
+
+  /// The pipeline of `source`.
+  ///
+  /// - Throws: `Failure` also for a dump that there will not be, and an output that is a file of the
+  ///   model.
+  func open(_ source: TransformerSource) throws -> TextToImage {
+    try files.check(notAmong: source.folder.files, of: "--model")
+    let pipeline = try TextToImage(source, precision: precision, options: sampling)
+    try dump?.check(pipeline)
+    return pipeline
   }
 
   /// The settings of one picture, in the text form of AUTOMATIC1111's web UI, which picture tools

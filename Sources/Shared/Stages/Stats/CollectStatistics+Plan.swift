@@ -12,7 +12,7 @@ extension CollectStatistics {
   ///
   /// - Throws: `Failure` for what the run itself would refuse when it opens its inputs.
   package func plan() throws -> RunPlan {
-    let source = try FloatModel.transformer(model, folderOptions)
+    let source = try open()
     let pipeline = try TextToImage(source, options: sampling)
     let numbers = try promptShard(of: prompts.count, skip: skip, limit: limit)
     let encoding = try source.textEncoding(text)

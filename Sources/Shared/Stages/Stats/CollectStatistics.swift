@@ -24,6 +24,8 @@ package struct CollectStatistics {
   /// Only what the layers that match this pattern read; nil: all.
   package var layerPattern: String?
   package var output = "-"
+  /// What the arguments name.
+  package var files = RunFiles()
   /// Keep `<output>.resume` up to date and continue from it.
   package var resumes = false
   /// Prompts between two writes of the resume file; nil: as often as costs a fiftieth of the time.
@@ -35,7 +37,7 @@ package struct CollectStatistics {
   package func run() throws {
     let start = Date()
     let numbers = try promptShard(of: prompts.count, skip: skip, limit: limit)
-    let source = try FloatModel.transformer(model, folderOptions)
+    let source = try open()
     let pipeline = try TextToImage(source, options: sampling)
     try certain(pipeline).check()
     let settings = StatisticsRun.sampling(
@@ -46,9 +48,17 @@ package struct CollectStatistics {
         scheduler: try pipeline.schedulerName(), negativePrompt: sampling.negativePrompt,
         tokensPerSample: tokensPerSample, promptLength: text.promptLength,
         cleansCaptions: try source.textEncoding(text).cleansCaptions ?? false))
+    func requests(_ numbers: some Sequence<Int>) -> [SamplingRequest] {
+      numbers.map {
+        SamplingRequest(number: $0, prompt: prompts[$0], seed: seed &+ UInt64($0))
+      }
+    }
+    // States in a file tell at once whether they are those of the prompts; a digest takes longer.
+    if text.embeds != nil {
+      _ = try SamplingRun(requests(numbers), of: source, through: pipeline, text: text)
+    }
     let sha256 = try SHA256.hex(of: source.weights)
     let options = recordedOptions(folderOptions, source.folder)
-    // Refused here, before hours of work, rather than at the first write.
     let result = try OutputFile(output)
 
     let roles = LayerRoles(try watchedLayers(pipeline).map(\.role))
@@ -80,12 +90,9 @@ package struct CollectStatistics {
       try file.commit()
     }
 
-    let requests = numbers.filter { done[$0] == nil }.map {
-      SamplingRequest(number: $0, prompt: prompts[$0], seed: seed &+ UInt64($0))
-    }
-    let run = try SamplingRun(requests, of: source, through: pipeline, text: text)
-    let progress = Progress(
-      "statistics", total: requests.count * pipeline.steps, unit: "steps")
+    let left = requests(numbers.filter { done[$0] == nil })
+    let run = try SamplingRun(left, of: source, through: pipeline, text: text)
+    let progress = Progress("statistics", total: left.count * pipeline.steps, unit: "steps")
     try run.forEach(
       observer: collector,
       willStart: { request, step in
@@ -115,6 +122,15 @@ package struct CollectStatistics {
         "\(done.count) prompts, \(roles.sites.count) sites, \(seconds) s, \(Memory.summary)"
       )
     }
+  }
+
+  /// The float model.
+  ///
+  /// - Throws: `Failure` also for an output that is one of its files.
+  func open() throws -> TransformerSource {
+    let source = try FloatModel.transformer(model, folderOptions)
+    try files.check(notAmong: source.folder.files, of: "--model")
+    return source
   }
 
   /// The layers whose inputs are watched.

@@ -22,6 +22,8 @@ package struct CollectTextStatistics {
   package var skip = 0
   package var limit: Int?
   package var output = "-"
+  /// What the arguments name.
+  package var files = RunFiles()
   package var isVerbose = false
 
   package init() {}
@@ -31,6 +33,7 @@ package struct CollectTextStatistics {
     let numbers = try promptShard(of: prompts.count, skip: skip, limit: limit)
     let (source, encoding, part) = try FloatModel.textEncoder(
       part, of: model, folderOptions, text)
+    try files.check(notAmong: source.folder.files, of: "--model")
     let weights = try part.weights()
     let watched = WatchedTensors(weights)
     let encoder = try part.open(watched)

@@ -13,11 +13,14 @@ package struct DescribeLayers {
   package var model = ""
   package var folderOptions = ModelFolder.Options()
   package var output = "-"
+  /// What the arguments name.
+  package var files = RunFiles()
 
   package init() {}
 
   package func run() throws {
     let (folder, weights, watched, linears) = try open()
+    try files.check(notAmong: folder.files, of: "--model")
     let roles = LayerRoles(linears.map(\.role))
     let metadata = StatisticsFile.metadata(
       part: part, model: model, options: recordedOptions(folderOptions, folder),
