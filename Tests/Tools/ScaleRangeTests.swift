@@ -60,7 +60,7 @@ struct ScaleRangeTests {
     let compared = try run("fpq-show", ["compare", float, four, "--json"]).output
     let json = try compared.withUnsafeBytes { try JSON(parsing: $0) }
     guard case .array(let rows) = json else { return 0 }
-    return rows.first?["psnr"]?.double ?? 0
+    return rows.first?["psnr_db"]?.double ?? 0
   }
 
   @Test(
