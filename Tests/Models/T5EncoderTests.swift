@@ -237,7 +237,7 @@ private func failure(changing key: String, to value: String) throws -> String {
       + "expected shape [32, 4], found [32, 2]")
   #expect(
     try failure(changing: "d_kv", to: "9223372036854775807")
-      == "config.json: d_kv: expected a head size, found 9223372036854775807")
+      == "config.json: d_kv: expected at most 65536, found 9223372036854775807")
   #expect(
     try failure(changing: "relative_attention_num_buckets", to: "2").hasPrefix(
       "config.json: relative_attention_num_buckets: expected at least 4"))

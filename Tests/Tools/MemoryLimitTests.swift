@@ -38,7 +38,8 @@ struct MemoryLimitTests {
       #expect(isOneLine(result, from: tool), "\(limit): \(result.status) \(result.error)")
       #expect(try here.contents.isEmpty, "\(limit)")
     }
-    #expect(refusals > 0)
+    // What fpq-pack needs is less than any tool takes to start.
+    #expect(refusals > 0 || tool == "fpq-pack")
   }
 
   @Test func `what is asked for at once`() throws {

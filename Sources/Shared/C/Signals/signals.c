@@ -23,6 +23,7 @@ static char message[256];
 // What begins a message, once the handlers are installed.
 static char name[129];
 static atomic_bool installed;
+static atomic_bool ending;
 
 static void remove_unfinished(void) {
   // Last remembered first: a folder is noted before the files in it.
@@ -51,6 +52,10 @@ static void input_vanished(int number) {
 
 void fpq_allocation_failed(size_t bytes) {
   if (!atomic_load(&installed)) return;
+  // Threads that meet the same end leave the line to the first.
+  if (atomic_exchange(&ending, true)) {
+    for (;;) pause();
+  }
   remove_unfinished();
   // Nothing here may ask for memory.
   char line[256] = "", digits[24];
