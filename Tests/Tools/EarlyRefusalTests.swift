@@ -143,7 +143,7 @@ struct EarlyRefusalTests {
   }
 
   @Test func `rounding that its layers do not have`() throws {
-    try refused("fpq-round -i st --rank 257 -o out", "attn1.to_k.weight", "at most 256", "257")
+    try refused("fpq-round -i st --rank 257 -o out", "attn1.to_q.weight", "at most 256", "257")
     try refused("fpq-round -i st --layers '*.ff.*' --rank 300 -o out", "ff.net.0.proj.weight")
     try isWrongUsage(
       "fpq-round -i st --objective block --tune-activations e2m3:static -o out",

@@ -153,7 +153,10 @@ package struct RoundModel {
     for (_, formats) in formats.sorted(by: { $0.key < $1.key }) {
       try options.of(formats).check()
     }
-    let chosen = formats.keys.filter { layer in layerPattern.map { matches($0, layer) } ?? true }
+    // In the order of the network.
+    let chosen = statistics.roles.all.map(\.name).filter { layer in
+      formats[layer] != nil && layerPattern.map { matches($0, layer) } ?? true
+    }
     guard !chosen.isEmpty else {
       throw Failure("layers \(layerPattern ?? "*")", "expected to match a layer, matched none")
     }
@@ -204,7 +207,7 @@ package struct RoundModel {
   /// Refuses a branch of a higher rank than one of `layers` has.
   private func checkRank(_ layers: [String], in weights: any TensorSource) throws {
     guard let rank = settings.rank else { return }
-    for layer in layers.sorted() {
+    for layer in layers {
       let weight = try weights.tensor("\(layer).weight")
       if let highest = weight.shape.min(), rank > highest {
         throw Failure(
