@@ -37,35 +37,36 @@ struct InjectionTests {
   func `any call may fail, or be the last`(_ run: SmallRun) throws {
     let whole = try InjectionTests.undisturbed(run)
     for (call, error) in InjectionTests.calls {
-      let count = whole.counts[call] ?? 0
-      let numbers = triesAll ? Array(1...max(1, count)) : Array(Set([count / 2, count])).sorted()
-      for number in numbers where (1...max(1, count)).contains(number) && count > 0 {
-        for code in triesAll || number == count ? [error, 0] : [error] {
-          try disturb(
-            run, "\(call):\(number):\(code)", isKilled: code == 0, whole.files, whole.output)
+      guard let count = whole.counts[call], count > 0 else { continue }
+      for number in triesAll ? Array(1...count) : [count / 2 + 1] {
+        for code in triesAll ? [error, 0] : [call == "rename" ? 0 : error] {
+          try disturb(run, "\(call):\(number):\(code)", whole.files, whole.output)
         }
       }
     }
   }
 
   private func disturb(
-    _ run: SmallRun, _ fault: String, isKilled: Bool, _ whole: [String: Data], _ output: Data
+    _ run: SmallRun, _ fault: String, _ whole: [String: Data], _ output: Data
   ) throws {
+    let isKilled = fault.hasSuffix(":0")
     let folder = try run.folder()
     let before = try files(in: folder)
     let result = try run(
       in: folder, environment: ["LD_PRELOAD": InjectionTests.library, "FAULTS_AT": fault])
-    let after = try files(in: folder)
-    if result.status == 0, !isKilled {
-      #expect(after == whole && result.output == output, "\(fault) was passed over")
+    // What is kept for another try is of no harm where it could not be removed.
+    let after = try files(in: folder).filter { !$0.key.hasPrefix("out.resume") }
+    // A call that was not needed, or one that the run did not come to: how often memory is looked
+    // at depends on the time.
+    if result.status == 0 {
+      let others = after.filter { whole[$0.key] != $0.value }.keys.sorted()
+      #expect(others.isEmpty && after.count == whole.count, "\(fault) was passed over: \(others)")
+      #expect(result.output == output, "\(fault) was passed over")
       return
     }
-    if isKilled {
-      #expect(result.status == 137, "\(fault)")
-    } else {
-      #expect(result.status == 1 && run.isOneLine(result.error), "\(fault): \(result)")
-    }
-    for (name, bytes) in after where !name.contains(".resume/") {
+    #expect(result.status == (isKilled ? 137 : 1), "\(fault): \(result.error)")
+    #expect(isKilled || run.isOneLine(result.error), "\(fault): \(result.error)")
+    for (name, bytes) in after {
       let isLeft = isKilled && name.contains(".part")
       #expect(isLeft || bytes == before[name] || bytes == whole[name], "\(fault): \(name)")
     }

@@ -12,7 +12,7 @@ func `killed at any moment, a stage comes to the same bytes`(_ run: SmallRun) th
   let whole = try files(in: calm)
   var generator = SystemRandomNumberGenerator()
   var (kills, folder) = (0, try run.folder())
-  while kills < (triesAll ? 100 : 3) {
+  while kills < (triesAll ? 100 : 2) {
     let moment = Double.random(in: 0.01...(0.01 + seconds), using: &generator)
     let result = try run(in: folder, killedAfter: moment)
     if result.status == 137 {

@@ -1,5 +1,6 @@
 import Foundation
 import TestSupport
+import Testing
 
 /// A run of a tool that takes a moment, to be disturbed: what it was given and what it makes lie in
 /// a folder of their own.
@@ -74,7 +75,7 @@ struct SmallRun: Sendable, CustomTestStringConvertible {
     try folder.write("prompts.txt", "red heart\nblue owl\n".utf8)
     for command in [
       "fpq-stats -m \(model) -f prompts.txt --steps 2 -o stats", "fpq-round -i stats -o codes",
-      "dit-run -m \(model) -f prompts.txt --steps 1 -o a/%d.png", "cp -r a b",
+      "mkdir a; dit-run -m \(model) -f prompts.txt --steps 1 -o a/%d.png", "cp -r a b",
     ] {
       let result = try Shell.script(command, in: folder.path)
       guard result.status == 0 else { throw CocoaError(.fileReadUnknown) }

@@ -140,7 +140,9 @@ int renameat2(int from, const char *name, int to, const char *other, unsigned fl
 
 void *mmap(void *address, size_t count, int protection, int flags, int descriptor, off_t offset) {
   NEXT(mmap);
-  return fails(MMAP) ? MAP_FAILED : next(address, count, protection, flags, descriptor, offset);
+  // Memory without a file is an allocation.
+  const enum call call = descriptor < 0 ? MALLOC : MMAP;
+  return fails(call) ? MAP_FAILED : next(address, count, protection, flags, descriptor, offset);
 }
 
 int ftruncate(int descriptor, off_t count) {
