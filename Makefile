@@ -4,7 +4,7 @@ SWIFT ?= swift
 PACKAGES := pkg-config libpng-dev libdnnl-dev libsentencepiece-dev libssl-dev gnuplot-nox
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: build demo evaluation tables test lint dependencies clean
+.PHONY: build demo evaluation tables test fuzz faults lint dependencies clean
 
 build: dependencies
 	$(SWIFT) build -c release
@@ -30,6 +30,21 @@ tables:
 # Release mode: the C kernels and the Swift loops are too slow for the tests without optimization.
 test: build
 	$(SWIFT) test -c release --disable-testable-imports
+
+# The readers of files, on inputs that libFuzzer makes (Tests/Fuzz/README.md).
+FUZZ_SECONDS ?= 3600
+FUZZ_WORKERS ?= 1
+FUZZ_SANITIZE ?= --sanitize address
+FUZZ_FOLDER := .build/fuzz$(if $(FUZZ_SANITIZE),,-plain)
+fuzz: dependencies
+	FPQ_FUZZ=1 $(SWIFT) build -c release --product fpq-fuzz --scratch-path $(FUZZ_FOLDER) \
+	  $(FUZZ_SANITIZE) -Xswiftc -sanitize=fuzzer -Xswiftc -use-ld=lld -Xcxx -fsanitize=fuzzer-no-link
+	Tests/Fuzz/run.sh $(FUZZ_FOLDER)/release/fpq-fuzz .build/fuzz/run $(FUZZ_SECONDS) $(FUZZ_WORKERS) \
+	  $(TARGETS)
+
+# Every call that may fail, of which the tests try a few; a hundred kills; a thousand prompts.
+faults: build
+	FPQ_FAULTS=all $(SWIFT) test -c release --disable-testable-imports --filter FaultsTests
 
 lint:
 	$(SWIFT) format lint --strict -r Package.swift Sources Tests

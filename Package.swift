@@ -45,6 +45,10 @@ let argumentParser = Target.Dependency.product(
 
 let package = Package(
   name: "fpq",
+  products: [
+    // Preloaded into the tools by the tests of faults.
+    .library(name: "fpq-faults", type: .dynamic, targets: ["CFaults"])
+  ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
   ],
@@ -157,6 +161,18 @@ let package = Package(
       "Stages",
       ["RoundStage", "Reconstruction", "Rounding", "Formats", "Inspection", "Streams"]),
     tests("Inspection", ["Inspection", "Tensors", "Platform", "fpq-show"]),
+    .target(name: "CFaults", path: "Tests/Faults/Preload"),
+    tests(
+      "Faults", ["fpq-stats", "fpq-round", "fpq-pack", "dit-run", "fpq-show"], exclude: ["Preload"]),
+    // The readers that are fuzzed; `make fuzz` builds the fuzzer itself.
+    .target(
+      name: "FuzzTargets",
+      dependencies: [
+        "TestSupport", "Export", "Inspection", "Pipeline", "Models", "Sampling", "Layers",
+        "Streams", "Tensors", "Platform",
+      ],
+      path: "Tests/Fuzz/Targets", swiftSettings: strict),
+    tests("Fuzz", ["FuzzTargets"], exclude: ["Targets", "Driver", "C", "Seeds"]),
     tests(
       "Tools",
       [
@@ -167,3 +183,13 @@ let package = Package(
   ],
   cxxLanguageStandard: .cxx17
 )
+
+// Only what is built with `-sanitize=fuzzer` links libFuzzer, so only `make fuzz` has this.
+if Context.environment["FPQ_FUZZ"] != nil {
+  package.targets += [
+    .systemLibrary(name: "CFuzzer", path: "Tests/Fuzz/C"),
+    .executableTarget(
+      name: "fpq-fuzz", dependencies: ["CFuzzer", "FuzzTargets", "Platform"],
+      path: "Tests/Fuzz/Driver", swiftSettings: strict),
+  ]
+}

@@ -35,12 +35,11 @@ package enum Memory {
   /// nil where the system does not say.
   package static var available: Int? {
     func number(_ path: String) -> Int? {
-      (try? String(contentsOfFile: path, encoding: .utf8)).flatMap {
-        Int($0.trimmingCharacters(in: .whitespacesAndNewlines))
-      }
+      text(path).flatMap { Int($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
     }
-    let line = (try? String(contentsOfFile: "/proc/meminfo", encoding: .utf8))?
-      .split(separator: "\n").first { $0.hasPrefix("MemAvailable:") }
+    let line = text("/proc/meminfo")?.split(separator: "\n").first {
+      $0.hasPrefix("MemAvailable:")
+    }
     let machine = line?.split(separator: " ").dropFirst().first.flatMap { Int($0) }.map {
       $0 * 1024
     }
@@ -58,11 +57,17 @@ package enum Memory {
     return "peak memory \(needed) MB, \(max(needed, peakMegabytes)) MB with mapped files"
   }
 
+  /// What a file of the kernel says, whole: Foundation takes a read that brought less than it asked
+  /// for as the end of a file whose size is 0, as theirs are.
+  private static func text(_ path: String) -> String? {
+    (try? InputFile.contents(of: path, kind: "a file of the kernel")).map {
+      String(decoding: $0, as: UTF8.self)
+    }
+  }
+
   private static func look() {
     // Pages: all, resident, resident and of files.
-    guard let text = try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8) else {
-      return
-    }
+    guard let text = text("/proc/self/statm") else { return }
     let pages = text.split(separator: " ").compactMap { Int($0) }
     guard pages.count > 2 else { return }
     peak.max((pages[1] - pages[2]) * Int(getpagesize()), ordering: .relaxed)

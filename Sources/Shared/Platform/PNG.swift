@@ -61,6 +61,7 @@ package struct Image: Equatable, Sendable {
   /// Any colour type and depth: grey becomes three equal channels, 16 bits become 8, alpha is
   /// dropped.
   package init(pngBytes bytes: [UInt8], place: String) throws {
+    try PNGChunks.check(bytes, place: place)
     var image = png_image()
     image.version = png_uint_32(PNG_IMAGE_VERSION)
     defer { png_image_free(&image) }

@@ -43,14 +43,12 @@ package enum PNGChunks {
   package static func text(in file: [UInt8]) -> [(key: String, value: String)] {
     var texts: [(key: String, value: String)] = []
     var at = signature.count
-    while file.count - at >= 12 {
-      let length = file[at..<(at + 4)].reduce(0) { $0 << 8 | Int($1) }
-      guard length <= file.count - at - 12 else { break }
-      let body = file[(at + 8)..<(at + 8 + length)]
+    while let (type, size) = heading(at, in: file), size <= file.count - at - around {
+      let body = file[(at + 8)..<(at + 8 + size)]
       if let separator = body.firstIndex(of: 0) {
         let key = String(String.UnicodeScalarView(body[..<separator].map { Unicode.Scalar($0) }))
         let rest = body[(separator + 1)...]
-        switch String(decoding: file[(at + 4)..<(at + 8)], as: UTF8.self) {
+        switch type {
         case "tEXt":
           texts.append((key, String(String.UnicodeScalarView(rest.map { Unicode.Scalar($0) }))))
         case "iTXt" where rest.first == 0:
@@ -61,9 +59,35 @@ package enum PNGChunks {
         default: break
         }
       }
-      at += 12 + length
+      at += around + size
     }
     return texts
+  }
+
+  /// Refuses a file with a chunk of more bytes than follow: libpng would allocate and clear them, up
+  /// to 2 GB, before it reads the first.
+  static func check(_ file: [UInt8], place: String) throws {
+    var at = signature.count
+    while let (type, size) = heading(at, in: file), type != "IEND" {
+      guard size <= file.count - at - around else {
+        throw Failure(
+          place,
+          "cannot be read as PNG: expected \(size) bytes of a chunk, found"
+            + " \(max(0, file.count - at - around))")
+      }
+      at += around + size
+    }
+  }
+
+  /// Bytes of a chunk beside its body: length and type before it, checksum after it.
+  private static let around = 12
+
+  /// The type of the chunk that begins at `at`, and how many bytes its body has by its own account;
+  /// nil at the end.
+  private static func heading(_ at: Int, in file: [UInt8]) -> (type: String, size: Int)? {
+    guard file.count - at >= 8 else { return nil }
+    let size = file[at..<(at + 4)].reduce(0) { $0 << 8 | Int($1) }
+    return (String(decoding: file[(at + 4)..<(at + 8)], as: UTF8.self), size)
   }
 
   /// `text` in Latin-1 without the control codes 0x80 to 0x9F; nil when a character has no place
