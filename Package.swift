@@ -172,7 +172,9 @@ let package = Package(
         "Streams", "Tensors", "Platform",
       ],
       path: "Tests/Fuzz/Targets", swiftSettings: strict),
-    tests("Fuzz", ["FuzzTargets"], exclude: ["Targets", "Driver", "C", "Seeds"]),
+    tests(
+      "Fuzz", ["FuzzTargets"],
+      exclude: ["Targets", "Driver", "C", "Seeds", "README.md", "words.dict", "run.sh"]),
     tests(
       "Tools",
       [

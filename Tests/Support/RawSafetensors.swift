@@ -27,9 +27,11 @@ package struct RawSafetensors {
 
       init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
-        self =
-          (try? .entry(container.decode(Entry.self)))
-          ?? .metadata(try container.decode([String: String].self))
+        if let entry = try? container.decode(Entry.self) {
+          self = .entry(entry)
+        } else {
+          self = .metadata(try container.decode([String: String].self))
+        }
       }
     }
     let file = try Data(contentsOf: URL(fileURLWithPath: path))
