@@ -4,7 +4,9 @@ import TestSupport
 import Testing
 
 /// What fuzzing starts from, and all that it has found: each input is refused or read.
-@Test(arguments: FuzzTarget.allCases)
+///
+/// One after the other, as the targets share a file.
+@Test(.serialized, arguments: FuzzTarget.allCases)
 func `seeds and finds are read or refused`(_ target: FuzzTarget) throws {
   let folder = URL(fileURLWithPath: References.folder).deletingLastPathComponent()
     .appending(path: "Fuzz/Seeds/\(target.rawValue)")
