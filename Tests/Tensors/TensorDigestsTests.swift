@@ -1,9 +1,8 @@
 import Foundation
 import Platform
+import Tensors
 import TestSupport
 import Testing
-
-@testable import Tensors
 
 /// Made by `make_digests.py` from the definition alone.
 private let reference = References.path("digests/small.safetensors")

@@ -25,7 +25,8 @@ package struct TensorDigests: Sendable {
 
   package init() {}
 
-  mutating func add(_ heading: SafetensorsWriter.Heading, _ digest: Digest) {
+  /// Adds a tensor, whose bytes `digest` was given.
+  package mutating func add(_ heading: SafetensorsWriter.Heading, _ digest: Digest) {
     tensors[heading.name] = Written(line: heading.line, sha256: digest.bytes())
   }
 
@@ -35,12 +36,12 @@ package struct TensorDigests: Sendable {
   }
 
   /// What a header says of the table beside so many tensors.
-  static func heading(tensors count: Int) -> SafetensorsWriter.Heading {
+  package static func heading(tensors count: Int) -> SafetensorsWriter.Heading {
     .init(name: name, dtype: .u8, shape: [count + 1, size])
   }
 
   /// The table, for a file with this metadata.
-  func table(_ metadata: [String: String]) throws -> [UInt8] {
+  package func table(_ metadata: [String: String]) throws -> [UInt8] {
     let header = try Digest()
     for (_, written) in sorted { header.add(written.line) }
     for (key, value) in metadata.sorted(by: { $0.key < $1.key }) where key.hasPrefix("fpq.") {

@@ -11,7 +11,8 @@ enum StreamText {
   /// More data than this is no test of a reader of headers, and slow.
   private static let limit = 1 << 20
 
-  /// The one place where the bytes of an input become the bytes of a stream.
+  /// The one place where the bytes of an input become the bytes of a stream, with the digests that
+  /// belong to it: a reader would look no further without.
   ///
   /// - Throws: `Failure` for an input that says no file.
   static func file(_ text: UnsafeRawBufferPointer) throws -> [UInt8] {
@@ -20,27 +21,44 @@ enum StreamText {
     }
     var entries: [String] = []
     var data: [UInt8] = []
+    var metadata: [String: String] = [:]
+    var digests = TensorDigests()
+    var count = 0
     for member in members {
       if member.key == "__metadata__" {
         guard case .object(let values) = member.value else { throw Failure("expected an object") }
-        let texts = values.map {
-          "\(JSON.quote($0.key)):\(JSON.quote($0.value.string ?? $0.value.compact))"
+        let texts = values.map { value -> String in
+          let text = value.value.string ?? value.value.compact
+          metadata[value.key] = text
+          return "\(JSON.quote(value.key)):\(JSON.quote(text))"
         }
         entries.append("\"__metadata__\":{\(texts.joined(separator: ","))}")
         continue
       }
-      let (header, bytes) = try tensor(member, after: data.count)
-      entries.append(header)
+      let (heading, bytes) = try tensor(member, after: data.count)
+      entries.append(entry(heading, at: data.count))
       data += bytes
+      let digest = try Digest()
+      bytes.withUnsafeBytes { digest.add($0) }
+      digests.add(heading, digest)
+      count += 1
     }
+    entries.append(entry(TensorDigests.heading(tensors: count), at: data.count))
+    data += try digests.table(metadata)
     let header = Array("{\(entries.joined(separator: ","))}".utf8)
     return withUnsafeBytes(of: UInt64(header.count).littleEndian) { $0 + header + data }
   }
 
-  /// The entry of the header, and the data that begins at `start`.
+  /// The entry of the header for data that begins at `start`.
+  private static func entry(_ heading: SafetensorsWriter.Heading, at start: Int) -> String {
+    "\(JSON.quote(heading.name)):{\"dtype\":\"\(heading.dtype.rawValue)\",\"shape\":\(heading.shape),"
+      + "\"data_offsets\":[\(start),\(start + heading.byteCount)]}"
+  }
+
+  /// What the header says, and the data that begins at `start`.
   private static func tensor(
     _ member: JSON.Member, after start: Int
-  ) throws -> (header: String, bytes: [UInt8]) {
+  ) throws -> (heading: SafetensorsWriter.Heading, bytes: [UInt8]) {
     guard let word = member.value["dtype"]?.string, let type = DType(rawValue: word),
       case .array(let sizes)? = member.value["shape"]
     else { throw Failure("expected a tensor") }
@@ -57,10 +75,7 @@ enum StreamText {
     if case .array(let bytes)? = member.value["bytes"], !bytes.isEmpty {
       pattern = bytes.map { UInt8(truncatingIfNeeded: $0.int ?? 0) }
     }
-    let bytes = (0..<((bits + 7) / 8)).map { pattern[$0 % pattern.count] }
-    return (
-      "\(JSON.quote(member.key)):{\"dtype\":\"\(word)\",\"shape\":\(shape),"
-        + "\"data_offsets\":[\(start),\(start + bytes.count)]}", bytes
-    )
+    let bytes = (0..<(bits / 8)).map { pattern[$0 % pattern.count] }
+    return (.init(name: member.key, dtype: type, shape: shape), bytes)
   }
 }
