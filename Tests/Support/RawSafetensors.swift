@@ -4,7 +4,7 @@ import Tensors
 /// A safetensors file as bytes that a test changes, and writes again as any program would: with no
 /// thought of digests.
 package struct RawSafetensors {
-  package struct Member {
+  package struct Member: Equatable {
     package var name: String
     package var dtype: String
     package var shape: [Int]
