@@ -68,7 +68,8 @@ package struct TransformerSource {
     _ precision: RunPrecision = RunPrecision(), reading other: (any TensorSource)? = nil
   ) throws -> any DiffusionTransformer {
     try precision.check(of: packed)
-    let weights = WatchedTensors(FiniteTensors(other ?? self.weights))
+    let watched = WatchedTensors(other ?? self.weights)
+    let weights = FiniteTensors(watched)
     let parts = TransformerParts(
       config: config, weights: weights, attention: try precision.attention(of: packed)
     ) { role, inputs, outputs in
@@ -81,8 +82,8 @@ package struct TransformerSource {
         activations: role.block != nil ? precision.activations(of: nil) : nil, from: weights)
     }
     let transformer = try family.transformer(parts)
-    try weights.refuseOtherBlocks(than: Set(transformer.linears.compactMap(\.role.block)))
-    if packed != nil { try weights.refuseUnused() }
+    try watched.refuseOtherBlocks(than: Set(transformer.linears.compactMap(\.role.block)))
+    if packed != nil { try watched.refuseUnused() }
     return transformer
   }
 

@@ -30,9 +30,10 @@ package final class AutoencoderKL: Sendable {
     self.memoryLimit = memoryLimit
     path = weights.path
     config = try AutoencoderConfig(file)
-    let watched = WatchedTensors(FiniteTensors(weights))
-    decoder = try AutoencoderDecoder(config: config, from: watched)
-    encoder = withEncoder ? try AutoencoderEncoder(config: config, from: watched) : nil
+    let watched = WatchedTensors(weights)
+    let weights = FiniteTensors(watched)
+    decoder = try AutoencoderDecoder(config: config, from: weights)
+    encoder = withEncoder ? try AutoencoderEncoder(config: config, from: weights) : nil
     try watched.refuseUnused(
       beginningWith: ["decoder.", "post_quant_conv."]
         + (withEncoder ? ["encoder.", "quant_conv."] : []))
