@@ -127,13 +127,13 @@ struct DitRun: Tool {
     stage.model = model
     stage.folderOptions = folder.options
     stage.prompts = try promptFile.map(readPrompts) ?? [prompt ?? ""]
+    stage.batchCount = batchCount
     stage.dump = try dump.map { try DumpRequest($0, path: dumpFile ?? "dump.safetensors") }
-    stage.files = try files(stage.dump, pictures: stage.prompts.count * batchCount)
+    stage.files = try files(stage.dump, pictures: stage.pictureCount())
     try planning.check(stage.files)
     stage.sampling = sampling.options
     stage.sampling.tilesDecoding = vaeTiling
     stage.seed = sampling.seed.seed()
-    stage.batchCount = batchCount
     stage.output = output
     if let activations { stage.precision.activations = .use(try .parse(activations)) }
     stage.precision.attention = try attention.map(AttentionFormat.init)

@@ -40,7 +40,7 @@ package struct GenerateImages {
   /// How many pictures there will be.
   ///
   /// - Throws: `Failure` for more than `mostPictures`.
-  func pictureCount() throws -> Int {
+  package func pictureCount() throws -> Int {
     let (count, overflow) = prompts.count.multipliedReportingOverflow(by: batchCount)
     guard !overflow, count <= GenerateImages.mostPictures else {
       throw Failure(
