@@ -12,9 +12,8 @@ struct EarlyRefusalTests {
   init() throws {
     fixture = try Fixture.shared()
     here = try TemporaryFolder()
-    for (name, path) in [("st", fixture.stats), ("codes", fixture.codes), ("p", fixture.prompts)] {
-      try FileManager.default.createSymbolicLink(
-        atPath: here.file(name), withDestinationPath: path)
+    try fixture.put(into: here) {
+      try FileManager.default.createSymbolicLink(atPath: $1, withDestinationPath: $0)
     }
     try here.write("file", "x".utf8)
   }

@@ -28,6 +28,15 @@ struct Fixture {
     try run("fpq-pack", ["-i", codes, "-o", packed])
   }
 
+  /// Puts its files into `here` as `st`, `codes` and `p`, in the way that `put` does for one.
+  func put(into here: TemporaryFolder, by put: (_ path: String, _ target: String) throws -> Void)
+    throws
+  {
+    for (name, path) in [("st", stats), ("codes", codes), ("p", prompts)] {
+      try put(path, here.file(name))
+    }
+  }
+
   private func run(_ tool: String, _ arguments: [String]) throws {
     let result = try Shell.run(tool, arguments)
     guard result.status == 0 else { throw ToolFailed(tool: tool, message: result.error) }

@@ -12,9 +12,7 @@ struct OutputClashTests {
   init() throws {
     fixture = try Fixture.shared()
     here = try TemporaryFolder()
-    for (name, path) in [("st", fixture.stats), ("codes", fixture.codes), ("p", fixture.prompts)] {
-      try FileManager.default.copyItem(atPath: path, toPath: here.file(name))
-    }
+    try fixture.put(into: here) { try FileManager.default.copyItem(atPath: $0, toPath: $1) }
     for (name, target) in [("link", "st"), ("soon", "new"), ("self", ".")] {
       try FileManager.default.createSymbolicLink(
         atPath: here.file(name), withDestinationPath: target)

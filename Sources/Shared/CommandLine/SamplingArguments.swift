@@ -89,7 +89,7 @@ package struct SamplingArguments: ParsableArguments {
     [
       ("--steps", steps != nil), ("--guidance-scale", guidanceScale != nil),
       ("--guidance-rescale", guidanceRescale != 0), ("--negative-prompt", !negativePrompt.isEmpty),
-      ("--seed", seed.description != "0"), ("--width", width != nil), ("--height", height != nil),
+      ("--seed", seed != SeedArgument(0)), ("--width", width != nil), ("--height", height != nil),
       ("--scheduler", scheduler != nil), ("--no-resolution-binning", !resolutionBinning),
     ]
   }

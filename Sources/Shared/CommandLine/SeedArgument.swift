@@ -3,7 +3,7 @@ import Platform
 
 /// A seed on the command line: a whole number below 2^64, or -1 for one that is drawn, as in the
 /// web UIs for Stable Diffusion.
-package struct SeedArgument: ExpressibleByArgument, Sendable, CustomStringConvertible {
+package struct SeedArgument: ExpressibleByArgument, Equatable, Sendable, CustomStringConvertible {
   /// Nil: to be drawn.
   private let given: UInt64?
 

@@ -7,8 +7,8 @@ import Tensors
 /// A folder in which text states are kept from run to run, a safetensors file for each text and
 /// encoder.
 ///
-/// A file has the states F32 [tokens][channels], and their SHA-256. It appears whole or not at all,
-/// so any number of runs can share the folder; what is in it may be removed at any time.
+/// A file has the states F32 [tokens][channels], and as all files its digests. It appears whole or
+/// not at all, so any number of runs can share the folder; what is in it may be removed at any time.
 struct EmbedsCache {
   private let path: String
 
@@ -47,8 +47,8 @@ struct EmbedsCache {
       let file = try SafetensorsFile(regular: place)
       let tensor = try file.tensor("states", shape: [tokens, channels])
       try tensor.requireFinite()
-      guard try EmbedsCache.digest(of: tensor) == file.metadata["fpq.sha256"] else {
-        throw Failure(tensor.place, "expected the bytes that were written, found others")
+      guard file.hasDigests else {
+        throw Failure(tensor.place, "expected a file with digests, found one without")
       }
       return Matrix(rows: tokens, columns: channels, values: try tensor.floats())
     } catch {
@@ -62,14 +62,7 @@ struct EmbedsCache {
     let tensor = Tensor(
       name: "states", dtype: .f32, shape: [states.rows, states.columns], values: states.values)
     let file = try OutputFile("\(path)/\(name)")
-    try SafetensorsWriter.write(
-      [.init(tensor)], metadata: ["fpq.sha256": EmbedsCache.digest(of: tensor)], to: file)
+    try SafetensorsWriter.write([.init(tensor)], metadata: [:], to: file)
     try file.commit()
-  }
-
-  private static func digest(of tensor: Tensor) throws -> String {
-    let digest = try Digest()
-    digest.add(tensor.bytes)
-    return digest.hex()
   }
 }

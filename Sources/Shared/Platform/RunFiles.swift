@@ -59,9 +59,8 @@ package struct RunFiles: Sendable {
     // One file is tried in each folder.
     var tried: Set<String> = []
     for file in files where writesStdout || !OutputFile.isStdout(file.path) {
-      let target = OutputFile.followingLinks(file.path)
-      let folder = target.lastIndex(of: "/").map { target[...$0] } ?? ""
-      try OutputFile.check(file.path, probes: tried.insert(String(folder)).inserted)
+      let folder = TemporaryName.split(OutputFile.followingLinks(file.path)).folder
+      try OutputFile.check(file.path, probes: tried.insert(folder).inserted)
     }
     for folder in folders { try RunFiles.checkFolder(folder.path) }
   }
@@ -119,41 +118,41 @@ private enum Place: Hashable {
   /// - Returns: nil for what cannot be the same as an output, as a pipe.
   init?(reading path: String) {
     var status = stat()
-    guard path != "-" else {
-      guard fstat(STDIN_FILENO, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-        self = .stdin
-        return
-      }
-      self = .existing(device: status.st_dev, number: status.st_ino)
-      return
+    if path == "-" {
+      self = Place(redirected: STDIN_FILENO) ?? .stdin
+    } else {
+      guard stat(path, &status) == 0, Place.isKept(status) else { return nil }
+      self = Place(status)
     }
-    guard stat(path, &status) == 0, Place.isKept(status) else { return nil }
-    self = .existing(device: status.st_dev, number: status.st_ino)
   }
 
   /// - Returns: nil for a device or a pipe, which several outputs may share, and where nothing can
   ///   be written.
   init?(writing path: String) {
     var status = stat()
-    guard !OutputFile.isStdout(path) else {
-      guard fstat(STDOUT_FILENO, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-        self = .stdout
-        return
-      }
-      self = .existing(device: status.st_dev, number: status.st_ino)
-      return
-    }
-    if stat(path, &status) == 0 {
+    if OutputFile.isStdout(path) {
+      self = Place(redirected: STDOUT_FILENO) ?? .stdout
+    } else if stat(path, &status) == 0 {
       guard Place.isKept(status) else { return nil }
-      self = .existing(device: status.st_dev, number: status.st_ino)
-      return
+      self = Place(status)
+    } else {
+      var target = OutputFile.followingLinks(path)
+      while target.count > 1, target.hasSuffix("/") { target.removeLast() }
+      let (folder, name) = TemporaryName.split(target)
+      guard stat(folder.isEmpty ? "." : folder, &status) == 0 else { return nil }
+      self = .new(device: status.st_dev, folder: status.st_ino, name: name)
     }
-    var target = OutputFile.followingLinks(path)
-    while target.count > 1, target.hasSuffix("/") { target.removeLast() }
-    let start = target.lastIndex(of: "/").map { target.index(after: $0) } ?? target.startIndex
-    let folder = start == target.startIndex ? "." : String(target[..<start])
-    guard stat(folder, &status) == 0 else { return nil }
-    self = .new(device: status.st_dev, folder: status.st_ino, name: String(target[start...]))
+  }
+
+  /// - Returns: nil where the descriptor is no regular file.
+  private init?(redirected descriptor: Int32) {
+    var status = stat()
+    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+    self = Place(status)
+  }
+
+  private init(_ status: stat) {
+    self = .existing(device: status.st_dev, number: status.st_ino)
   }
 
   /// Whether it is a file or a folder.

@@ -55,11 +55,15 @@ package enum TemporaryName {
     process(of: entry, of: shortened(name), ending: "part") != nil
   }
 
-  /// The folder of `target`, with the slash, and its name; nil: it has none.
   private static func parts(of target: String) -> (folder: String, name: String)? {
+    let (folder, name) = split(target)
+    return name.isEmpty ? nil : (folder, shortened(name))
+  }
+
+  /// The folder of `target`, with the slash and empty for the one at hand, and its name.
+  static func split(_ target: String) -> (folder: String, name: String) {
     let start = target.lastIndex(of: "/").map { target.index(after: $0) } ?? target.startIndex
-    guard start < target.endIndex else { return nil }
-    return (String(target[..<start]), shortened(target[start...]))
+    return (String(target[..<start]), String(target[start...]))
   }
 
   /// So that what is added fits within the 255 bytes of a name.

@@ -95,23 +95,18 @@ static mode_t mode_of(int flags, va_list rest) {
   return flags & (O_CREAT | O_TMPFILE) ? va_arg(rest, mode_t) : 0;
 }
 
-int open(const char *path, int flags, ...) {
-  NEXT(open);
-  va_list rest;
-  va_start(rest, flags);
-  const mode_t mode = mode_of(flags, rest);
-  va_end(rest);
-  return fails(OPEN) ? -1 : next(path, flags, mode);
-}
+#define OPENING(name)                                 \
+  int name(const char *path, int flags, ...) {        \
+    NEXT(name);                                       \
+    va_list rest;                                     \
+    va_start(rest, flags);                            \
+    const mode_t mode = mode_of(flags, rest);         \
+    va_end(rest);                                     \
+    return fails(OPEN) ? -1 : next(path, flags, mode); \
+  }
 
-int open64(const char *path, int flags, ...) {
-  NEXT(open64);
-  va_list rest;
-  va_start(rest, flags);
-  const mode_t mode = mode_of(flags, rest);
-  va_end(rest);
-  return fails(OPEN) ? -1 : next(path, flags, mode);
-}
+OPENING(open)
+OPENING(open64)
 
 int close(int descriptor) {
   NEXT(close);

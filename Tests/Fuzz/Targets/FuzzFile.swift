@@ -24,11 +24,9 @@ enum FuzzFile {
     var template = Array("/dev/shm/fpq-fuzz-XXXXXX".utf8CString)
     precondition(mkdtemp(&template) != nil, "no folder in /dev/shm")
     let path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
-    folderToRemove = path
-    atexit { try? FileManager.default.removeItem(atPath: FuzzFile.folderToRemove) }
+    atexit { try? FileManager.default.removeItem(atPath: FuzzFile.folder) }
     return path
   }()
-  nonisolated(unsafe) private static var folderToRemove = ""
 
   /// Calls `body` with the path of a folder `name` that has a file of these bytes, and others of
   /// the texts.
